@@ -1,0 +1,57 @@
+"""rnndyn: recurrent networks as dynamical systems that can be measured.
+
+Everything is imported when it is first used: ``import rnndyn as rd`` costs next to nothing and compiles nothing.
+"""
+
+from importlib import import_module
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "Elman": "networks",
+    "Linear": "networks",
+    "Leaky": "networks",
+    "LSTM": "networks",
+    "GRU": "networks",
+    "Stack": "networks",
+    "Bidirectional": "networks",
+    "Map": "networks.map",
+    "DeviceError": "errors",
+    "run": "running",
+    "jacobian": "running",
+    "value_and_grad": "gradients",
+    "train": "training",
+    "Adam": "training",
+    "from_torch": "io.torch",
+    "to_torch": "io.torch",
+    "save": "io.safetensors",
+    "load": "io.safetensors",
+    "save_results": "io.results",
+    "open_results": "io.results",
+    "fixed_points": "analysis.fixed_points",
+    "lyapunov_spectrum": "analysis.lyapunov",
+    "lyapunov_from_jacobians": "analysis.lyapunov",
+    "jacobian_products": "analysis.jacobians",
+    "gradient_flow": "analysis.gradient_flow",
+    "plot": "",
+    "schema": "",
+}
+
+__all__ = ["__version__", *_HOME]  # noqa: PLE0604
+
+
+def __getattr__(name):
+    """Import a public name from its module on first use (PEP 562)."""
+    if name not in _HOME:
+        raise AttributeError(f"module 'rnndyn' has no attribute {name!r}")
+    home = _HOME[name]
+    value = import_module(f"rnndyn.{home or name}")
+    if home:
+        value = getattr(value, name)
+    globals()[name] = value
+    return value
+
+
+def __dir__():
+    """All public names."""
+    return sorted(__all__)

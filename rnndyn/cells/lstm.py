@@ -1,0 +1,64 @@
+"""Long short-term memory (Hochreiter & Schmidhuber [hochreiter1997]_), with peephole connections (Gers et al. [gers2002]_).
+
+    i = sigmoid(a_i + p_i c)     f = sigmoid(a_f + p_f c)     g = tanh(a_g)     c' = f c + i g
+    o = sigmoid(a_o + p_o c')    h' = o tanh(c')
+
+Gates in PyTorch's order i, f, g, o; the state is (h, c). Without peepholes the p are zeros.
+"""
+
+from rnndyn.cells.contract import Cell
+from rnndyn.cells.functions import sigmoid, tanh
+from rnndyn.cells.primitives import like
+
+
+def gates(a, s, q):
+    """The four gates and the new cell state."""
+    i = sigmoid(a[0] + q[0] * s[1])
+    f = sigmoid(a[1] + q[1] * s[1])
+    g = tanh(a[2])
+    c = f * s[1] + i * g
+    return i, f, g, sigmoid(a[3] + q[2] * c), c
+
+
+def update(p, a, s, q):
+    """``h' = o tanh(c')`` and ``c'``."""
+    i, f, g, o, c = gates(a, s, q)
+    return o * tanh(c), c
+
+
+def partials(p, a, s, q):
+    """Derivatives of ``c'`` and, through ``e = dh'/dc'``, of ``h'``."""
+    i, f, g, o, c = gates(a, s, q)
+    t = tanh(c)
+    ho = t * o * (1.0 - o)
+    e = o * (1.0 - t * t) + ho * q[2]
+    ci, cf, cg = g * i * (1.0 - i), s[1] * f * (1.0 - f), i * (1.0 - g * g)
+    cc = f + ci * q[0] + cf * q[1]
+    zero = like(c, 0.0)
+    Da = (e * ci, e * cf, e * cg, ho), (ci, cf, cg, zero)
+    Ds = (zero, e * cc), (zero, cc)
+    Dq = (e * ci * s[1], e * cf * s[1], ho * c), (ci * s[1], cf * s[1], zero)
+    return Da, Ds, Dq
+
+
+class LSTM(Cell):
+    """LSTM unit without peepholes."""
+
+    __slots__ = ()
+    drives = ("xh", "xh", "xh", "xh")
+    gates = (0, 1, 2, 3)
+    states = 2
+    parameters = 3
+    update, partials = staticmethod(update), staticmethod(partials)
+
+
+class PeepholeLSTM(LSTM):
+    """LSTM unit whose gates see the cell state."""
+
+    __slots__ = ()
+    trainable = True
+
+
+def cell(peephole):
+    """Cell of an LSTM, with or without peepholes."""
+    return PeepholeLSTM if peephole else LSTM

@@ -1,0 +1,240 @@
+"""What analyses ask of any network, on plain arrays: run it, step it, linearise it.
+
+Each function serves cell networks, :class:`~rnndyn.networks.Stack` and :class:`~rnndyn.networks.Map`;
+:class:`~rnndyn.networks.Bidirectional` can be run, but has no step of its own.
+"""
+
+from __future__ import annotations
+
+from functools import singledispatch
+
+import numpy as np
+
+from rnndyn.networks.compose import Bidirectional, Stack
+from rnndyn.networks.map import Map, forward_map, jacobian_map, step_map, tangent_map
+from rnndyn.networks.recurrent import CellNetwork
+from rnndyn.passes import add_products, gate_matrices, local_derivatives, no_inputs, run_states
+
+
+@singledispatch
+def forward(net, x, s0, steps, lengths=None):
+    """States after each step.
+
+    Parameters
+    ----------
+    net : Network
+        The network.
+    x : ndarray, shape (batch, time, input), or None
+        Inputs; None for an autonomous network.
+    s0 : ndarray, shape (batch, state)
+        States before the first step.
+    steps : int
+        Number of steps.
+    lengths : ndarray of int, shape (batch,), optional
+        Where sequences end, for networks that also read them backward. States after the end are of no meaning.
+
+    Returns
+    -------
+    ndarray, shape (batch, time, state)
+        Cost O(batch time (H^2 + H I)).
+    """
+    raise TypeError(f"net is a {type(net).__name__}: a network is wanted")
+
+
+@singledispatch
+def step(net, s, x):
+    """States (batch, state) after one step from ``s`` (batch, state) with inputs ``x`` (batch, input) or None."""
+    return forward(net, None if x is None else x[:, None], s, 1)[:, 0]
+
+
+@singledispatch
+def jacobian(net, s, x, wrt="state"):
+    """Derivatives of one step.
+
+    Parameters
+    ----------
+    net : Network
+        The network; a Bidirectional has no Jacobian.
+    s : ndarray, shape (batch, state)
+        States before the step.
+    x : ndarray, shape (batch, input), or None
+        Inputs.
+    wrt : str
+        ``"state"`` or ``"input"``.
+
+    Returns
+    -------
+    ndarray, shape (batch, state, state) or (batch, state, input)
+        ``J[b, i, j]`` is the derivative of component i of the new state.
+    """
+    raise TypeError(f"net is a {type(net).__name__}: it has no step in time, so no Jacobian; analyse its parts")
+
+
+@singledispatch
+def tangent(net, s, x, Q):
+    """New states (batch, state), and ``J Q`` for tangent vectors ``Q`` (batch, state, k), without forming ``J``."""
+    raise TypeError(f"net is a {type(net).__name__}: it has no step in time, so no tangents; analyse its parts")
+
+
+@forward.register
+def _(net: CellNetwork, x, s0, steps, lengths=None):
+    return run_states(net, no_inputs(net, len(s0), steps) if x is None else x, s0)
+
+
+@jacobian.register
+def _(net: CellNetwork, s, x, wrt="state"):
+    x = no_inputs(net, len(s), 1)[:, 0] if x is None else x
+    Da, Ds, Ra, Rs, _ = local_derivatives(net, s, x)
+    if wrt == "input":
+        J = _through(net, Da, "x", len(s), net.input_size)
+        return J + _through_rate(net, Da, Ra, "x", len(s), net.input_size)
+    J = np.zeros((len(s), net.cell.states, net.hidden_size, net.state_size), net.dtype)
+    units = np.arange(net.hidden_size)
+    for c in range(net.cell.states):
+        for d in range(net.cell.states):
+            J[:, c, units, d * net.hidden_size + units] = Ds[:, c, d]
+    J = J.reshape(len(s), net.state_size, net.state_size)
+    H = net.hidden_size
+    J[:, :, :H] += _through(net, Da, "h", len(s), H)
+    J[:, :, :H] += _through_rate(net, Da, Ra, "h", len(s), H, Rs)
+    return J
+
+
+def _through(net, D, source, batch, width):
+    """``sum_k diag(D_k) W_k`` as (batch, state, column)."""
+    J = np.zeros((batch, D.shape[1], net.hidden_size, width), net.dtype)
+    add_products(net, D, source, J)
+    return J.reshape(batch, -1, width)
+
+
+def _through_rate(net, Da, Ra, source, batch, width, Rs=None):
+    """What reaches the new state through ``m = rate(a, s)``, as (batch, state, column)."""
+    W, first = gate_matrices(net, "m")
+    if not len(W):
+        return 0.0
+    dm = np.zeros((batch, 1, net.hidden_size, width), net.dtype)
+    add_products(net, Ra[:, None], source, dm)
+    if Rs is not None:
+        units = np.arange(net.hidden_size)
+        dm[:, 0, units, units] += Rs[:, 0]
+    J = np.zeros((batch, net.cell.states, net.hidden_size, width), net.dtype)
+    for k, matrix in enumerate(W):
+        J += Da[:, :, first + k, :, None] * (matrix @ dm)
+    return J.reshape(batch, -1, width)
+
+
+@tangent.register
+def _(net: CellNetwork, s, x, Q):
+    return _tangent(net, s, x, Q, None)
+
+
+def _tangent(net, s, x, Q, dx):
+    """New states and new tangents, from tangents of the state and, if given, of the input (batch, input, k)."""
+    x = no_inputs(net, len(s), 1)[:, 0] if x is None else x
+    Da, Ds, Ra, Rs, new = local_derivatives(net, s, x)
+    q = Q.reshape(len(s), net.cell.states, net.hidden_size, Q.shape[2])
+    da = np.zeros((len(s), len(net.cell.drives), net.hidden_size, Q.shape[2]), net.dtype)
+    _add_drive(net, "h", q[:, 0], da)
+    if dx is not None:
+        _add_drive(net, "x", dx, da)
+    if len(gate_matrices(net, "m")[0]):
+        dm = np.einsum("bkj,bkjv->bjv", Ra, da) + np.einsum("bcj,bcjv->bjv", Rs, q)
+        _add_drive(net, "m", dm, da)
+    out = np.einsum("bckj,bkjv->bcjv", Da, da) + np.einsum("bcdj,bdjv->bcjv", Ds, q)
+    return new, out.reshape(Q.shape)
+
+
+def _add_drive(net, source, vectors, da):
+    """Add ``W v`` to the tangents of the pre-activations that ``source`` drives."""
+    W, first = gate_matrices(net, source)
+    if len(W):
+        moved = W.reshape(-1, W.shape[2]) @ vectors
+        da[:, first : first + len(W)] += moved.reshape(len(da), len(W), *da.shape[2:])
+
+
+@forward.register
+def _(net: Stack, x, s0, steps, lengths=None):
+    parts, at = [], 0
+    for layer in net.layers:
+        states = forward(layer, x, np.ascontiguousarray(s0[:, at : at + layer.state_size]), steps, lengths)
+        parts.append(states)
+        x, at = np.ascontiguousarray(hidden_of(layer, states)), at + layer.state_size
+    return np.concatenate(parts, axis=2)
+
+
+@jacobian.register
+def _(net: Stack, s, x, wrt="state"):
+    size = net.state_size if wrt == "state" else net.input_size
+    rows, at, below = [], 0, None
+    for layer in net.layers:
+        own = np.ascontiguousarray(s[:, at : at + layer.state_size])
+        row = np.zeros((len(s), layer.state_size, size), net.dtype)
+        if wrt == "state":
+            row[:, :, at : at + layer.state_size] = jacobian(layer, own, x)
+        if below is not None:
+            row += jacobian(layer, own, x, "input") @ below
+        elif wrt == "input":
+            row += jacobian(layer, own, x, "input")
+        rows.append(row)
+        x = np.ascontiguousarray(hidden_of(layer, step(layer, own, x)[:, None])[:, 0])
+        below, at = row[:, : layer.hidden_size], at + layer.state_size
+    return np.concatenate(rows, axis=1)
+
+
+@tangent.register
+def _(net: Stack, s, x, Q):
+    states, tangents, at, below = [], [], 0, None
+    for layer in net.layers:
+        place = slice(at, at + layer.state_size)
+        new, moved = _layer_tangent(layer, np.ascontiguousarray(s[:, place]), x, Q[:, place], below)
+        states.append(new)
+        tangents.append(moved)
+        x = np.ascontiguousarray(hidden_of(layer, new[:, None])[:, 0])
+        below, at = moved[:, : layer.hidden_size], at + layer.state_size
+    return np.concatenate(states, axis=1), np.concatenate(tangents, axis=1)
+
+
+def _layer_tangent(layer, s, x, Q, dx):
+    """Tangents of one layer of a stack, driven by those of the layer below."""
+    if isinstance(layer, CellNetwork):
+        return _tangent(layer, s, x, Q, dx)
+    new, moved = tangent(layer, s, x, Q)
+    return new, moved if dx is None else moved + jacobian(layer, s, x, "input") @ dx
+
+
+@forward.register
+def _(net: Bidirectional, x, s0, steps, lengths=None):
+    cut = net.forward.state_size
+    onward = forward(net.forward, x, np.ascontiguousarray(s0[:, :cut]), steps)
+    back = forward(net.backward, mirrored(x, lengths), np.ascontiguousarray(s0[:, cut:]), steps)
+    return np.concatenate([onward, mirrored(back, lengths)], axis=2)
+
+
+def mirrored(x, lengths=None):
+    """Sequences (batch, time, ...) read from their ends; what follows an end stays where it is."""
+    if x is None or lengths is None:
+        return None if x is None else np.ascontiguousarray(x[:, ::-1])
+    t = np.arange(x.shape[1])
+    order = np.where(t < lengths[:, None], lengths[:, None] - 1 - t, t)
+    return np.take_along_axis(x, order[:, :, None], axis=1)
+
+
+@forward.register
+def _(net: Map, x, s0, steps, lengths=None):
+    return forward_map(net, x, s0, steps)
+
+
+step.register(Map)(step_map)
+jacobian.register(Map)(jacobian_map)
+tangent.register(Map)(tangent_map)
+
+
+def hidden_of(net, states):
+    """Hidden units (batch, time, unit) among the states (batch, time, state), without a copy where possible."""
+    if isinstance(net, Bidirectional):
+        cut = net.forward.state_size
+        return np.concatenate([hidden_of(net.forward, states[..., :cut]), hidden_of(net.backward, states[..., cut:])], axis=-1)
+    if isinstance(net, Stack):
+        top = net.layers[-1]
+        return hidden_of(top, states[..., net.state_size - top.state_size :])
+    return states[..., : net.hidden_size]

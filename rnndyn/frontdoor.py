@@ -1,0 +1,136 @@
+"""Checks of what is run: inputs, initial states, lengths, masks, targets; each becomes a clean array or one clear error."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from rnndyn.networks.base import Network
+from rnndyn.validate import as_array, as_integer, as_integers
+
+
+def check_network(net):
+    """Raise TypeError unless ``net`` is a network."""
+    if not isinstance(net, Network):
+        raise TypeError(f"net is a {type(net).__name__}: a network is wanted, such as rnndyn.Elman(W_xh, W_hh)")
+
+
+def as_sequences(net, inputs, initial_state=None, steps=None):
+    """Inputs, initial states and number of steps of a run.
+
+    Parameters
+    ----------
+    net : Network
+        The network.
+    inputs : array_like, shape (B, T, I) or (T, I), int, or None
+        Input sequences; a number of steps, or None with ``steps``, for a network without inputs.
+    initial_state : array_like, shape (B, S) or (S,), optional
+        Zeros by default. With autonomous networks and single sequences its batch axis is that of the run.
+    steps : int, optional
+        Number of steps, where there are no inputs.
+
+    Returns
+    -------
+    x : ndarray, shape (B, T, I), or None
+        Contiguous, of the network's dtype; None for a network without inputs.
+    s0 : ndarray, shape (B, S)
+        Initial states.
+    steps : int
+        Number of steps T.
+    single : bool
+        Whether the caller gave no batch axis.
+    """
+    check_network(net)
+    if inputs is None or np.ndim(inputs) == 0:
+        x, steps = None, _steps(net, steps if inputs is None else inputs)
+    else:
+        x = as_array(inputs, "inputs", ("batch", "time", "input"), sizes={"input": net.input_size}, dtype=net.dtype, optional=("batch",))
+        if steps is not None and as_integer(steps, "steps", minimum=0) != x.shape[-2]:
+            raise ValueError(f"steps is {steps}, but inputs has {x.shape[-2]} times: leave steps out")
+        steps = x.shape[-2]
+    s0 = np.zeros(net.state_size, net.dtype)
+    if initial_state is not None:
+        dims, size = ("batch", "state"), {"state": net.state_size}
+        s0 = as_array(initial_state, "initial_state", dims, sizes=size, dtype=net.dtype, optional=("batch",))
+    single = s0.ndim == 1 and (x is None or x.ndim == 2)
+    batch = x.shape[0] if x is not None and x.ndim == 3 else (len(s0) if s0.ndim == 2 else 1)
+    if s0.ndim == 2 and len(s0) != batch:
+        raise ValueError(f"initial_state has {len(s0)} rows, but inputs has a batch of {batch}: give one row a sequence")
+    s0 = np.ascontiguousarray(np.broadcast_to(s0, (batch, net.state_size)))
+    if x is not None:
+        x = np.ascontiguousarray(np.broadcast_to(x, (batch, *x.shape[-2:])))
+    return (x if net.input_size else None), s0, steps, single
+
+
+def _steps(net, steps):
+    if net.input_size:
+        raise ValueError(f"inputs is missing: the network has {net.input_size} inputs; pass an array (batch, time, input)")
+    if steps is None:
+        raise ValueError("steps is missing: a network without inputs needs a number of steps")
+    return as_integer(steps, "steps", minimum=0)
+
+
+def as_lengths(lengths, batch, steps):
+    """Lengths of the sequences as integers (batch,), or None."""
+    if lengths is None:
+        return None
+    return as_integers(lengths, "lengths", ("batch",), sizes={"batch": batch}, minimum=0, maximum=steps)
+
+
+def until_the_end(x, ends):
+    """Inputs with zeros after the end of each sequence, whatever was there."""
+    if x is None or ends is None:
+        return x
+    return np.where((np.arange(x.shape[1]) < ends[:, None])[:, :, None], x, x.dtype.type(0))
+
+
+def as_mask(mask, batch, steps, ends):
+    """Weights (batch, time) of the steps in a loss, float64, or None where all count alike."""
+    weight = None
+    if mask is not None:
+        mask = np.asarray(mask)
+        mask = mask.astype(np.float64) if mask.dtype == bool else mask
+        weight = as_array(mask, "mask", ("batch", "time"), sizes={"batch": batch, "time": steps}, dtype="float64", optional=("batch",))
+        weight = np.broadcast_to(weight, (batch, steps))
+    if ends is not None:
+        inside = np.arange(steps) < ends[:, None]
+        weight = inside.astype(np.float64) if weight is None else np.where(inside, weight, 0.0)
+    return weight
+
+
+def as_targets(net, targets, loss, batch, steps, ends):
+    """Targets (batch, time, output), or labels (batch, time) for cross-entropy."""
+    width = net.output_size or net.hidden_size
+    sizes = {"batch": batch, "time": steps, "output": width}
+    if targets is None:
+        raise ValueError(f"targets is missing: loss={loss!r} needs them")
+    if loss == "mse":
+        y = as_array(targets, "targets", ("batch", "time", "output"), sizes=sizes, dtype=net.dtype, optional=("batch",))
+        return np.broadcast_to(y, (batch, steps, width))
+    if net.output_activation == "sigmoid":
+        raise ValueError("loss='cross_entropy' needs logits or softmax outputs: output_activation is 'sigmoid'")
+    labels = as_integers(targets, "targets", ("batch", "time"), sizes=sizes, optional=("batch",), minimum=0, maximum=width - 1)
+    return np.broadcast_to(labels, (batch, steps))
+
+
+def as_truncation(truncate):
+    """Pair (k1, k2) of truncated backpropagation, or None."""
+    if truncate is None:
+        return None
+    pair = truncate if isinstance(truncate, tuple) else (truncate, truncate)
+    if len(pair) != 2:
+        raise ValueError(f"truncate is {truncate!r}: an integer k or a pair (k1, k2) is wanted")
+    every, back = (as_integer(k, "truncate", minimum=1) for k in pair)
+    if back < every:
+        raise ValueError(f"truncate is {truncate!r}: k2 must be at least k1, or some losses would reach nothing")
+    return every, back
+
+
+def as_window(checkpoint, steps):
+    """Steps between checkpoints, or None."""
+    if checkpoint is None or checkpoint is False:
+        return None
+    if checkpoint is True:
+        return max(math.isqrt(max(steps - 1, 0)) + 1, 1)
+    return as_integer(checkpoint, "checkpoint", minimum=1)

@@ -1,0 +1,243 @@
+"""Backpropagation through time for every network: whole, truncated, or with checkpoints.
+
+Time is cut into windows. Each is run again from the state at its start, recorded, and its adjoint propagated; the windows
+join without a change in any bit, so checkpoints cost memory and time but no accuracy (Griewank & Walther [griewank2000]_;
+with windows of sqrt(T) steps, memory grows as sqrt(T), Chen et al. [chen2016]_).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from rnndyn.dynamics import forward, hidden_of
+from rnndyn.errors import check_device
+from rnndyn.frontdoor import (
+    as_lengths,
+    as_mask,
+    as_sequences,
+    as_targets,
+    as_truncation,
+    as_window,
+    until_the_end,
+)
+from rnndyn.losses import LOSSES, STEPWISE, activate, called, pull_activation
+from rnndyn.readout import Readout
+from rnndyn.records import record, sums_for
+from rnndyn.validate import choice
+
+
+class Window(NamedTuple):
+    """Times ``start`` to ``stop`` of one recorded stretch; losses count from ``counted`` on."""
+
+    start: int
+    counted: int
+    stop: int
+
+
+def windows_of(steps, length, truncate):
+    """Windows of a run, last first, and whether the adjoint is cut between them."""
+    if truncate is not None:
+        every, back = truncate
+        ends = [*range(every, steps, every), steps] if steps else []
+        begins = [0, *ends[:-1]]
+        pairs = zip(begins, ends, strict=True)
+        return [Window(max(0, stop - max(back, stop - begin)), begin, stop) for begin, stop in pairs][::-1], True
+    starts = range(0, steps, length or max(steps, 1))
+    return [Window(start, start, min(steps, start + (length or steps))) for start in starts][::-1], False
+
+
+def value_and_grad(
+    net,
+    inputs,
+    targets,
+    *,
+    loss="mse",
+    initial_state=None,
+    lengths=None,
+    mask=None,
+    truncate=None,
+    checkpoint=None,
+    device="cpu",
+):
+    """Loss of a network on sequences, and its gradient by backpropagation through time.
+
+    Parameters
+    ----------
+    net : Network
+        The network; without a read-out its outputs are the hidden states.
+    inputs : array_like, shape (B, T, I) or (T, I), or int
+        Input sequences; for an autonomous network the number of steps.
+    targets : array_like
+        ``"mse"``: (B, T, O) or (T, O). ``"cross_entropy"``: integers (B, T) or (T,) in ``0..O-1``. For a callable: not
+        used, None.
+    loss : {"mse", "cross_entropy"} or callable
+        ``"mse"``: sum over time and outputs of ``1/2 (y - target)^2``, mean over the batch. ``"cross_entropy"``: minus the
+        log-probability of the targets, with the read-out's sums as logits, summed over time, mean over the batch. A
+        callable takes the outputs (B, T, O) and returns the value and its derivative with respect to them.
+    initial_state : array_like, shape (B, S) or (S,), optional
+        State before the first step; zeros by default.
+    lengths : array_like of int, shape (B,), optional
+        Where sequences end; later steps count for nothing, whatever they hold.
+    mask : array_like, shape (B, T) or (T,), optional
+        Weight of each step in the loss; numbers or booleans.
+    truncate : int or (int, int), optional
+        Truncated backpropagation (Williams & Peng [williams1990]_): ``(k1, k2)`` goes back ``k2`` steps after every ``k1``
+        steps, for the losses of those ``k1``; ``k`` is ``(k, k)``.
+    checkpoint : int or True, optional
+        Keep only the states at every ``checkpoint`` steps and record the stretches between them again; True takes
+        ``ceil(sqrt(T))``. The gradient is the same to the last bit.
+    device : {"cpu"}
+        Where to compute.
+
+    Returns
+    -------
+    value : float
+        The loss.
+    gradients : Gradients
+        dL/dfield under the name of each field of the network.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Naming the argument, for wrong types, shapes, values that are not finite, lengths or labels out of range.
+    DeviceError
+        For a device that is not there.
+
+    Notes
+    -----
+    Backpropagation through time of Werbos [werbos1990]_, equation 12 ff. The cost is some three forward passes, one more
+    with checkpoints or truncation with ``k2 > k1``; memory is O(B T (G + S) H), with checkpoints its square root in T.
+
+    Examples
+    --------
+    >>> import numpy as np, rnndyn as rd
+    >>> net = rd.Elman([[1.0]], [[0.5]])
+    >>> value, gradients = rd.value_and_grad(net, np.ones((2, 1)), np.zeros((2, 1)))
+    >>> round(value, 6), gradients.W_hh.round(6).tolist()
+    (0.677735, [[0.110935]])
+    """
+    check_device(device)
+    problem = Problem.checked(net, inputs, targets, loss, initial_state, lengths, mask)
+    return problem.solve(windows_of(problem.steps, as_window(checkpoint, problem.steps), as_truncation(truncate)))
+
+
+class Problem:
+    """One gradient: a network, its data, and the sums that the windows fill."""
+
+    def __init__(self, net, x, s0, steps, targets, loss, weight, lengths):
+        self.net, self.x, self.s0, self.steps, self.lengths = net, x, s0, steps, lengths
+        self.targets, self.loss, self.weight = targets, loss, weight
+        self.readout = Readout(net)
+        self.sums = sums_for(net, len(s0))
+        self.values = np.zeros((len(s0), steps))
+
+    @classmethod
+    def checked(cls, net, inputs, targets, loss, initial_state, lengths, mask):
+        """Problem from a caller's arguments."""
+        x, s0, steps, _ = as_sequences(net, inputs, initial_state)
+        ends = as_lengths(lengths, len(s0), steps)
+        weight = as_mask(mask, len(s0), steps, ends)
+        if not callable(loss):
+            choice(loss, "loss", LOSSES)
+            targets = as_targets(net, targets, loss, len(s0), steps, ends)
+        return cls(net, until_the_end(x, ends), s0, steps, targets, loss, weight, ends)
+
+    def inputs(self, start, stop):
+        """Inputs of a window, contiguous."""
+        return None if self.x is None else np.ascontiguousarray(self.x[:, start:stop])
+
+    def starts(self, windows):
+        """States at the start of each window but the first, by running once without a tape."""
+        times = sorted({window.start for window in windows} | {0})
+        kept, state = {0: self.s0}, self.s0
+        for begin, end in zip(times, times[1:], strict=False):
+            state = np.ascontiguousarray(forward(self.net, self.inputs(begin, end), state, end - begin)[:, -1])
+            kept[end] = state
+        return kept
+
+    def solve(self, plan, trace=None):
+        """Value and gradients."""
+        windows, cut = plan
+        derivative = self.called() if callable(self.loss) else None
+        states = self.starts(windows)
+        adjoint = np.zeros_like(self.s0)
+        for window in windows:
+            tape = record(self.net, self.inputs(window.start, window.stop), states[window.start], window, self.lengths)
+            g = self.losses(tape, window, derivative)
+            within = None if trace is None else trace[:, window.start : window.stop]
+            adjoint = tape.pull(g, np.zeros_like(adjoint) if cut else adjoint, self.sums, trace=within)[0]
+        value = derivative[0] if derivative else float(self.values.sum() / max(len(self.s0), 1))
+        return value, self.sums.gradients(*self.readout.gradients())
+
+    def called(self):
+        """Value and dL/doutputs of a caller's own loss, on all outputs at once."""
+        hidden = hidden_of(self.net, forward(self.net, self.inputs(0, self.steps), self.s0, self.steps, self.lengths))
+        outputs = activate(self.readout.sums(np.ascontiguousarray(hidden)), self.net.output_activation)
+        value, g = called(self.loss, outputs)
+        return value, g if self.weight is None else g * self.weight[:, :, None].astype(g.dtype)
+
+    def losses(self, tape, window, derivative):
+        """dL/dh (batch, time, unit) of a window; its values and the read-out's gradient are added up on the way."""
+        hidden = tape.hidden
+        first = window.counted - window.start
+        z = self.readout.sums(hidden)
+        times = slice(window.counted, window.stop)
+        if derivative is not None:
+            g = pull_activation(derivative[1][:, times], activate(z[:, first:], self.net.output_activation), self.net.output_activation)
+        else:
+            values, g = STEPWISE[self.loss](z[:, first:], self.targets[:, times], self.net.output_activation)
+            weight = 1.0 if self.weight is None else self.weight[:, times]
+            self.values[:, times] = values * weight
+            g = g * (np.broadcast_to(weight, values.shape)[:, :, None] / len(self.s0)).astype(self.net.dtype)
+        whole = np.zeros(z.shape, self.net.dtype)
+        whole[:, first:] = g
+        return self.readout.pull(whole, hidden)
+
+
+def backprop(net, x, g, s0):
+    """Gradients of the weights from dL/dh: the adjoint pass alone, on plain arrays.
+
+    Parameters
+    ----------
+    net : Network
+        The network.
+    x : ndarray, shape (batch, time, input), or None
+        Inputs.
+    g : ndarray, shape (batch, time, unit)
+        dL/dh_t of what depends on h_t directly.
+    s0 : ndarray, shape (batch, state)
+        States before the first step.
+
+    Returns
+    -------
+    hidden : ndarray, shape (batch, time, unit)
+        Hidden states.
+    gradients : Gradients
+        dL/dfield; zeros for a read-out, which this loss does not see.
+    """
+    sums = sums_for(net, len(s0))
+    tape = record(net, x, s0, Window(0, 0, g.shape[1]), None)
+    hidden = tape.hidden
+    tape.pull(g, np.zeros_like(s0), sums)
+    return hidden, sums.gradients()
+
+
+def state_gradients(net, inputs, targets, *, loss="mse", initial_state=None, lengths=None, mask=None):
+    """Whole derivatives dL/ds_t of a loss with respect to the state at each time.
+
+    Parameters
+    ----------
+    net, inputs, targets, loss, initial_state, lengths, mask
+        As in :func:`value_and_grad`.
+
+    Returns
+    -------
+    ndarray, shape (B, T, S)
+        Total derivatives, through all later times.
+    """
+    problem = Problem.checked(net, inputs, targets, loss, initial_state, lengths, mask)
+    trace = np.zeros((len(problem.s0), problem.steps, net.state_size), net.dtype)
+    problem.solve(windows_of(problem.steps, None, None), trace)
+    return trace

@@ -1,0 +1,150 @@
+"""Backpropagation through time: the adjoint of the forward pass, for every cell, from its partial derivatives alone."""
+
+from numba import prange
+
+from rnndyn.cells.contract import partials, rate_partials
+from rnndyn.kernels.dispatch import (
+    first_slot,
+    gather,
+    kind,
+    load_part,
+    parameter_count,
+    parameters,
+    plus,
+    pre_activations,
+    pull,
+    scaled,
+    scatter,
+    slot_count,
+    states,
+)
+from rnndyn.kernels.jit import kernel, routine
+from rnndyn.kernels.lanes import load, store, width_of
+from rnndyn.kernels.tile import block, tile
+
+ROWS = 8
+
+
+@routine
+def pull_back(left, left_row, W, out, init, rows, n, count, depth):
+    """Adjoint product ``W' la`` of some rows at one or two blocks of units, or of one row at one or eight."""
+    right = block(W, (n, 0), None, 0, 2)
+    if rows == ROWS:
+        if count == 2:
+            tile(ROWS, 2, out, init, left, right, depth)
+        else:
+            tile(ROWS, 1, out, init, left, right, depth)
+    elif count == 8:
+        tile(1, 8, out, init, left_row, right, depth)
+    else:
+        tile(1, 1, out, init, left_row, right, depth)
+
+
+@routine
+def local_adjoint(p, s, a, l, am, lm, gq, t, i, n, stage):
+    """Adjoint of one unit's update: ``a`` becomes dL/da, ``l`` what reaches the old state without the weights.
+
+    Where the cell sends ``m = rate(a, s)`` through ``W_hh``, stage 0 leaves dL/da of the second stage in ``am``, and stage 1
+    adds what comes back through ``lm = dL/dm``.
+    """
+    k = kind(p)
+    gates, old = pre_activations(k, a, (t, i, 0, n, 0)), states(k, s, (t, i, 0, n, 0))
+    adjoint = states(k, l, (0, i, 0, n, 0))
+    Da, Ds, Dq = partials(k, gates, old, parameters(k, p.q, n))
+    la = pull(Da, adjoint)
+    if stage == 0:
+        scatter(am, (i, 0, n, 0), 1, la)
+    else:
+        ls = pull(Ds, adjoint)
+        if slot_count(k, "m") > 0:
+            Ra, Rs = rate_partials(k, gates, old)
+            back = load(lm, (i, n, 0))
+            la, ls = plus(la, scaled(back, Ra)), plus(ls, scaled(back, Rs))
+        scatter(a, (t, i, 0, n, 0), 2, la)
+        scatter(l, (0, i, 0, n, 0), 2, ls)
+        if parameter_count(k) > 0:
+            lq = pull(Dq, adjoint)
+            scatter(gq, (i, 0, n, 0), 1, plus(gather_like(gq, (i, 0, n, 0), lq), lq))
+
+
+@routine
+def gather_like(array, index, values):
+    """As many registers along axis 1 as ``values`` has."""
+    return gather(array, index, 1, len(values))
+
+
+@routine
+def add_losses(g, l, trace, start, t, i, n):
+    """Add dL/dh of the loss at this time, and keep the sum, the whole dL/ds, if asked to."""
+    lanes, units = width_of(l), g.shape[2]
+    if (n + 1) * lanes <= units:
+        direct = load(g, (i, start + t, n * lanes))
+    else:
+        direct = load_part(g, (i, start + t, n * lanes), units - n * lanes)
+    store(l, (0, i, 0, n, 0), load(l, (0, i, 0, n, 0)) + direct)
+    if trace.shape[0] > 0:
+        for c in range(l.shape[2]):
+            store(trace, (start + t, i, c, n, 0), load(l, (0, i, c, n, 0)))
+
+
+@routine
+def through_weights(p, a, l, am, lm, t, lo, hi, through_m):
+    """``l += W_hh' la`` of rows ``lo`` to ``hi``; or ``lm = W_hh' la`` for the second stage of a two-stage cell."""
+    k = kind(p)
+    blocks = a.shape[3]
+    whole = lo + (hi - lo) // ROWS * ROWS
+    r = lo
+    while r < hi:
+        rows = ROWS if r < whole else 1
+        n = 0
+        while n < blocks:
+            wide = 2 if rows == ROWS else 8
+            count = wide if n + wide <= blocks else 1
+            if through_m:
+                for i in range(r, r + rows):
+                    for j in range(n, n + count):
+                        store(lm, (i, j, 0), load(lm, (i, j, 0)) * 0.0)
+                first, depth = first_slot(k, "m"), p.W_mT.shape[2]
+                left, left_row = block(am, (r, first), 0, None, 3), block(am, (r, first), None, None, 3)
+                out = block(lm, (r, n), 0, 1, None)
+                pull_back(left, left_row, p.W_mT, out, out, rows, n, count, depth)
+            else:
+                first, depth = first_slot(k, "h"), p.W_hT.shape[2]
+                left, left_row = block(a, (t, r, first), 1, None, 4), block(a, (t, r, first), None, None, 4)
+                out = block(l, (0, r, 0, n), 1, 3, None)
+                pull_back(left, left_row, p.W_hT, out, out, rows, n, count, depth)
+            n += count
+        r += rows
+
+
+@kernel
+def backward(p, g, s, a, l, am, lm, gq, trace, start, rows, workers):
+    """Adjoint of :func:`rnndyn.kernels.cpu.forward.forward` over the times of one tape, backward from its end.
+
+    ``g`` (batch, time, unit) is dL/dh of the losses, ``start`` the tape's first time in it. ``l`` (1, batch, component, block,
+    lane) enters as dL/ds after the tape and leaves as dL/ds before it; the tape ``a`` is overwritten by dL/da; ``gq``
+    collects dL/dq of each row. ``am`` and ``lm`` are room for two-stage cells.
+    """
+    batch, length, blocks = a.shape[1], a.shape[0], a.shape[3]
+    groups = (batch + rows - 1) // rows
+    for worker in prange(workers):
+        k = kind(p)
+        for group in range(worker, groups, workers):
+            lo = group * rows
+            hi = min(batch, lo + rows)
+            for back in range(length):
+                t = length - 1 - back
+                for n in range(blocks):
+                    for i in range(lo, hi):
+                        add_losses(g, l, trace, start, t, i, n)
+                        if slot_count(k, "m") > 0:
+                            local_adjoint(p, s, a, l, am, lm, gq, t, i, n, 0)
+                        else:
+                            local_adjoint(p, s, a, l, am, lm, gq, t, i, n, 1)
+                if slot_count(k, "m") > 0:
+                    through_weights(p, a, l, am, lm, t, lo, hi, True)
+                    for n in range(blocks):
+                        for i in range(lo, hi):
+                            local_adjoint(p, s, a, l, am, lm, gq, t, i, n, 1)
+                if slot_count(k, "h") > 0:
+                    through_weights(p, a, l, am, lm, t, lo, hi, False)

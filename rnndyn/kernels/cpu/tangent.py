@@ -1,0 +1,43 @@
+"""Linearised step: local derivatives, Jacobians, and tangent vectors through the same panels as the forward pass."""
+
+from numba import prange
+
+from rnndyn.cells.contract import partials, rate_partials
+from rnndyn.kernels.dispatch import kind, parameters, pre_activations, scatter, slot_count, states
+from rnndyn.kernels.jit import kernel
+
+
+@kernel
+def derivatives(p, s, a, Da, Ds, Ra, Rs, workers):
+    """Local derivatives of each unit at the states ``s[0]`` and pre-activations ``a[0]``.
+
+    ``Da`` (row, component, slot, block, lane), ``Ds`` (row, component, component, block, lane); of the rate, ``Ra`` (row, slot,
+    block, lane) and ``Rs`` (row, component, block, lane).
+    """
+    for worker in prange(workers):
+        k = kind(p)
+        for i in range(worker, a.shape[1], workers):
+            for n in range(a.shape[3]):
+                gates, old = pre_activations(k, a, (0, i, 0, n, 0)), states(k, s, (0, i, 0, n, 0))
+                by_gate, by_state, _ = partials(k, gates, old, parameters(k, p.q, n))
+                for c in range(s.shape[2]):
+                    scatter(Da, (i, c, 0, n, 0), 2, by_gate[c])
+                    scatter(Ds, (i, c, 0, n, 0), 2, by_state[c])
+                if slot_count(k, "m") > 0:
+                    rate_by_gate, rate_by_state = rate_partials(k, gates, old)
+                    scatter(Ra, (i, 0, n, 0), 1, rate_by_gate)
+                    scatter(Rs, (i, 0, n, 0), 1, rate_by_state)
+
+
+@kernel
+def products(W, D, first, J, workers):
+    """``J[i, c, j] += sum_k D[i, c, first + k, j] W[k, j]`` for matrices ``W`` (slot, unit, column)."""
+    for worker in prange(workers):
+        for i in range(worker, J.shape[0], workers):
+            for c in range(J.shape[1]):
+                for j in range(J.shape[2]):
+                    row = J[i, c, j]
+                    for k in range(W.shape[0]):
+                        d, weights = D[i, c, first + k, j], W[k, j]
+                        for column in range(weights.size):
+                            row[column] += d * weights[column]

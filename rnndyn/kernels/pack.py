@@ -1,0 +1,88 @@
+"""From weight matrices to the panels that the register tile reads, and from packed results back."""
+
+import numpy as np
+
+from rnndyn.kernels.dispatch import slots
+from rnndyn.kernels.jit import WIDTH
+from rnndyn.kernels.tile import aligned_zeros
+
+
+def blocks_of(units, dtype):
+    """Number of registers that hold ``units`` units."""
+    return -(-units // WIDTH[np.dtype(dtype).name])
+
+
+def to_lanes(array, axis_units):
+    """Last axis, of ``axis_units`` units, as (blocks, lanes), padded by zeros."""
+    width = WIDTH[array.dtype.name]
+    blocks = blocks_of(axis_units, array.dtype)
+    packed = aligned_zeros((*array.shape[:-1], blocks * width), array.dtype)
+    packed[..., :axis_units] = array
+    return packed.reshape(*array.shape[:-1], blocks, width)
+
+
+def panels(matrices):
+    """Panels (block, slot, k, lane) of matrices (slot, unit, k), for products that add over ``k``."""
+    count, units, depth = matrices.shape
+    width = WIDTH[matrices.dtype.name]
+    blocks = blocks_of(units, matrices.dtype)
+    packed = aligned_zeros((blocks, count, depth, width), matrices.dtype)
+    whole = units // width
+    cut = matrices[:, : whole * width].reshape(count, whole, width, depth)
+    packed[:whole] = cut.transpose(1, 0, 3, 2)
+    if whole < blocks:
+        packed[whole, :, :, : units - whole * width] = matrices[:, whole * width :].transpose(0, 2, 1)
+    return packed
+
+
+def adjoint_panels(matrices):
+    """Panels (block of k, 1, slot and unit padded, lane) for products that add over slots and units."""
+    count, units, depth = matrices.shape
+    width = WIDTH[matrices.dtype.name]
+    padded = np.zeros((count, blocks_of(units, matrices.dtype) * width, depth), matrices.dtype)
+    padded[:, :units] = matrices
+    return panels(padded.reshape(1, -1, depth).transpose(0, 2, 1))
+
+
+def pack(cell, W_xh, W_hh, b_h, b_hn, q):
+    """Packed weights of one network, of the type ``cell``.
+
+    Parameters
+    ----------
+    cell : type
+        Subclass of :class:`rnndyn.cells.contract.Cell`.
+    W_xh, W_hh : ndarray, shapes (G*H, I) and (G*H, H)
+        Weights, blocks of rows by gate.
+    b_h : ndarray, shape (G*H,)
+        Biases of the gates.
+    b_hn : ndarray, shape (H,), or None
+        Bias of a pre-activation that the input does not drive.
+    q : ndarray, shape (Q, H)
+        Per-unit parameters.
+
+    Returns
+    -------
+    Cell
+        NamedTuple of panels.
+    """
+    units = W_hh.shape[1]
+    by_gate = {name: W.reshape(-1, units, W.shape[1]) for name, W in (("x", W_xh), ("h", W_hh), ("m", W_hh))}
+    matrices = {}
+    for source, gates in by_gate.items():
+        first, count = slots(cell, source)
+        matrices[source] = gates[list(cell.gates[first : first + count])]
+    biases = b_h.reshape(-1, units)
+    bias = np.stack(
+        [
+            biases[gate] if "x" in drive else (np.zeros(units, W_hh.dtype) if b_hn is None else b_hn)
+            for drive, gate in zip(cell.drives, cell.gates, strict=True)
+        ]
+    )
+    if len(q) < cell.parameters:
+        q = np.zeros((cell.parameters, units), W_hh.dtype)
+    return cell(
+        *(panels(matrices[source]) for source in "xhm"),
+        *(adjoint_panels(matrices[source]) for source in "xhm"),
+        to_lanes(bias.astype(W_hh.dtype, copy=False), units),
+        to_lanes(np.ascontiguousarray(q, W_hh.dtype).reshape(cell.parameters, units), units),
+    )

@@ -1,0 +1,11 @@
+"""What a user holds: networks, immutable objects of NumPy arrays. Their cells' equations are in `rnndyn.cells`."""
+
+from rnndyn.networks.base import Gradients, Network
+from rnndyn.networks.compose import Bidirectional, Stack
+from rnndyn.networks.elman import Elman, Linear
+from rnndyn.networks.gru import GRU
+from rnndyn.networks.leaky import Leaky
+from rnndyn.networks.lstm import LSTM
+from rnndyn.networks.map import Map
+
+__all__ = ["GRU", "LSTM", "Bidirectional", "Elman", "Gradients", "Leaky", "Linear", "Map", "Network", "Stack"]

@@ -1,0 +1,216 @@
+"""Networks of one cell with a linear recurrence: common fields and sizes, what the kernels take, random weights."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from functools import cached_property
+from typing import Any, ClassVar
+
+import numpy as np
+
+from rnndyn.networks.base import Gradients, Network, refuse_unknown
+from rnndyn.validate import as_dtype, as_generator, as_integer, as_number, check_shape, choice
+
+ACTIVATIONS = ("tanh", "relu", "sigmoid", "identity")
+OUTPUT_ACTIVATIONS = ("identity", "softmax", "sigmoid")
+RECURRENT = ("gaussian", "orthogonal", "identity", "xavier")
+
+
+class CellNetwork(Network):
+    """Base of the networks that have one cell and a linear recurrence ``W_xh x``, ``W_hh h``.
+
+    The equation of the cell is in `rnndyn.cells`; `cell` names it, `cell_weights` gives its parameters in the one
+    form in which it is written, and `fold_gradients` takes gradients from that form back to the fields.
+    """
+
+    gates: ClassVar[tuple[str, ...]] = ("h",)
+    """The blocks of H rows in W_xh, W_hh and b_h, in order."""
+
+    _dims = {
+        "W_xh": ("gate", "input"),
+        "W_hh": ("gate", "unit"),
+        "b_h": ("gate",),
+        "W_hy": ("output", "unit"),
+        "b_y": ("output",),
+    }
+
+    def _complete(self, arrays: dict[str, np.ndarray]) -> None:
+        if "W_hh" not in arrays:
+            raise TypeError("W_hh is None: the recurrent weights are wanted")
+        arrays.setdefault("W_xh", np.zeros((arrays["W_hh"].shape[0], 0), arrays["W_hh"].dtype))
+        super()._complete(arrays)
+
+    def _measure(self, arrays: dict[str, np.ndarray]) -> dict[str, int]:
+        rows, columns = arrays["W_hh"].shape
+        if not rows or not columns:
+            raise ValueError(f"W_hh has shape {rows, columns}: at least one hidden unit is wanted")
+        units = rows if columns == len(self.gates) * rows else columns  # the first: it was passed transposed
+        sizes = {"unit": units, "gate": len(self.gates) * units, "input": arrays["W_xh"].shape[1]}
+        check_shape(arrays["W_hh"], "W_hh", self._dims["W_hh"], sizes)  # before the others, which are measured by it
+        return sizes | ({"output": arrays["W_hy"].shape[0]} if "W_hy" in arrays else {})
+
+    @property
+    def hidden_size(self) -> int:
+        """Number of hidden units H."""
+        return self.W_hh.shape[1]
+
+    @property
+    def input_size(self) -> int:
+        """Number of inputs I; 0: autonomous."""
+        return self.W_xh.shape[1]
+
+    # --- for the kernels ----------------------------------------------------------------------------------------------
+
+    @property
+    def cell(self) -> Any:
+        """The class in `rnndyn.cells` that holds the equation."""
+        raise NotImplementedError
+
+    def cell_weights(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray | None, np.ndarray]:
+        """Return what the cell's equation takes, in the one form in which it is written.
+
+        Returns
+        -------
+        W_xh : (G*H, I)
+        W_hh : (G*H, H)
+        b_h : (G*H,)
+            Zeros where the network has no biases.
+        b_hn : (H,) or None
+            Second bias of a GRU's candidate, zeros where it has none; None for other cells.
+        q : (Q, H)
+            Per-unit parameters: alpha of `Leaky` (Q = 1), peepholes of `LSTM` (Q = 3), else Q = 0.
+        """
+        b_h = np.zeros(len(self.W_hh), self.dtype) if self.b_h is None else self.b_h
+        return self.W_xh, self.W_hh, b_h, None, self._unit_parameters()
+
+    def _unit_parameters(self) -> np.ndarray:
+        """Per-unit parameters other than biases, (Q, H)."""
+        return np.zeros((0, self.hidden_size), self.dtype)
+
+    def _unit_gradients(self, q: np.ndarray) -> dict[str, np.ndarray]:
+        """Gradients of the fields that `_unit_parameters` is made of, from that of q (Q, H)."""
+        return {}
+
+    def fold_gradients(self, W_xh, W_hh, b_h, b_hn=None, q=None, W_hy=None, b_y=None) -> Gradients:
+        """Gradients by field, from gradients with respect to what `cell_weights` gives and to the read-out.
+
+        Parameters
+        ----------
+        W_xh, W_hh, b_h, b_hn, q
+            dL/d of what `cell_weights` gives, of the same shapes.
+        W_hy, b_y
+            dL/d of the read-out; None where the loss does not depend on it, which gives zeros.
+
+        Returns
+        -------
+        Gradients
+            For each field that is present dL/dfield, of the shape of the field.
+        """
+        given = {"W_xh": W_xh, "W_hh": W_hh, "b_h": b_h, "b_hn": b_hn, "W_hy": W_hy, "b_y": b_y}
+        if q is not None:
+            given |= self._unit_gradients(q)
+        present = {name: given.get(name) for name in self._own()}
+        for name in self.arrays():
+            if present[name] is None:  # an array that the loss does not depend on
+                present[name] = np.zeros_like(getattr(self, name))
+        return Gradients(dict.fromkeys(self._dims) | present, constant=self._constant)
+
+    @cached_property
+    def packed(self) -> Any:
+        """Weights in the layout that the kernels read, made once a network.
+
+        Returns
+        -------
+        Cell
+            A NamedTuple of the type `cell`.
+        """
+        from rnndyn.kernels.pack import pack
+
+        return pack(self.cell, *self.cell_weights())
+
+    # --- random networks ----------------------------------------------------------------------------------------------
+
+    @classmethod
+    def random(
+        cls,
+        hidden_size: int,
+        input_size: int = 0,
+        output_size: int = 0,
+        *,
+        gain: float = 1.0,
+        recurrent: str = "gaussian",
+        rng: Any = None,
+        dtype: Any = "float64",
+        **fields: Any,
+    ) -> CellNetwork:
+        """Random network.
+
+        Recurrent weights are drawn gate by gate. Input weights are normal with variance 1/I, read-out weights normal
+        with variance 1/H, so that inputs of unit variance drive every unit with unit variance ([lecun1998]_, section
+        4.6). Biases are zero, except that an LSTM's forget bias is 1 ([jozefowicz2015]_).
+
+        Parameters
+        ----------
+        hidden_size, input_size, output_size
+            H, I, O. With ``output_size=0`` there is no read-out.
+        gain
+            g, the scale of the recurrent weights. A large ``tanh`` network is chaotic for g > 1 ([sompolinsky1988]_).
+        recurrent
+            ``"gaussian"`` normal with variance g^2/H; ``"orthogonal"`` g times a random orthogonal matrix, uniform
+            over all ([mezzadri2007]_); ``"identity"`` g times the identity ([le2015]_); ``"xavier"`` uniform in +-g
+            sqrt(3/H), which has the same variance g^2/H ([glorot2010]_, equation 16).
+        rng
+            Seed or `numpy.random.Generator`. W_hh is drawn first: it is the same whatever the inputs and outputs are.
+        dtype
+            ``"float64"`` or ``"float32"``; a float32 network is the float64 network rounded.
+        **fields
+            Any field of the class, such as ``activation="relu"``; it takes the place of the random one.
+
+        Returns
+        -------
+        Network
+            Of this class. Cost O(G H (H + I)), for ``"orthogonal"`` O(G H^3).
+
+        Raises
+        ------
+        TypeError, ValueError
+            For sizes that are no positive integers, unknown kinds and unknown fields.
+
+        Examples
+        --------
+        >>> from rnndyn.networks import GRU
+        >>> GRU.random(16, 3, 2, gain=1.5, rng=0)
+        GRU(hidden_size=16, input_size=3, output_size=2, dtype=float64, reset='after', update='keep')
+        """
+        H = as_integer(hidden_size, "hidden_size", minimum=1)
+        inputs = as_integer(input_size, "input_size", minimum=0)
+        outputs = as_integer(output_size, "output_size", minimum=0)
+        gain = as_number(gain, "gain", minimum=0.0)
+        choice(recurrent, "recurrent", RECURRENT)
+        dtype, rng, G = as_dtype(dtype), as_generator(rng), len(cls.gates)
+        refuse_unknown(cls, fields, [field.name for field in dataclasses.fields(cls)])
+        drawn: dict[str, Any] = {"W_hh": np.concatenate([recurrent_weights(H, gain, recurrent, rng) for _ in range(G)])}
+        drawn["W_xh"] = rng.standard_normal((G * H, inputs)) / math.sqrt(max(inputs, 1))
+        drawn |= cls._initial_biases(H)
+        if outputs:
+            drawn |= {"W_hy": rng.standard_normal((outputs, H)) / math.sqrt(H), "b_y": np.zeros(outputs)}
+        return cls(**({name: array.astype(dtype) for name, array in drawn.items()} | fields))
+
+    @classmethod
+    def _initial_biases(cls, H: int) -> dict[str, np.ndarray]:
+        return {"b_h": np.zeros(len(cls.gates) * H)}
+
+
+def recurrent_weights(H: int, gain: float, kind: str, rng: np.random.Generator) -> np.ndarray:
+    """(H, H) float64 matrix of the given kind (see `CellNetwork.random`)."""
+    if kind == "identity":
+        return gain * np.eye(H)
+    if kind == "xavier":
+        bound = gain * math.sqrt(3.0 / H)
+        return rng.uniform(-bound, bound, (H, H))
+    normal = rng.standard_normal((H, H))
+    if kind == "gaussian":
+        return gain / math.sqrt(H) * normal
+    Q, R = np.linalg.qr(normal)
+    return gain * Q * np.where(np.diagonal(R) < 0, -1.0, 1.0)  # without these signs Q is not uniformly distributed

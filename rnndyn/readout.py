@@ -1,0 +1,48 @@
+"""Read-out ``W_hy h + b_y`` and its adjoint, on the same tile as the networks."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from rnndyn.kernels.jit import parallel_entry
+from rnndyn.kernels.pack import adjoint_panels, panels, to_lanes
+from rnndyn.passes import OuterSum, apply_affine
+
+
+class Readout:
+    """Read-out of a network, with running sums of its gradients; without weights it passes the hidden states on."""
+
+    def __init__(self, net):
+        self.net, self.W = net, net.W_hy
+        if self.W is not None:
+            self.total = OuterSum(1, len(self.W), self.W.shape[1], net.dtype)
+
+    def sums(self, hidden):
+        """Sums (batch, time, output) before the activation."""
+        if self.W is None:
+            return hidden
+        b = np.zeros(len(self.W), self.net.dtype) if self.net.b_y is None else self.net.b_y
+        out = np.empty((*hidden.shape[:2], len(self.W)), self.net.dtype)
+        rows = hidden.reshape(-1, hidden.shape[2])
+        apply_affine(panels(self.W[None]), to_lanes(b, len(b)), rows, out.reshape(-1, len(self.W)))
+        return out
+
+    def pull(self, g, hidden):
+        """dL/dh from dL/d(sums), both (batch, time, ...); adds to the gradients of the weights."""
+        g = np.ascontiguousarray(g)
+        if self.W is None:
+            return g
+        by_time = to_lanes(np.ascontiguousarray(g.transpose(1, 0, 2))[:, :, None], len(self.W))
+        with parallel_entry:
+            self.total.add(by_time, 0, hidden, batch_first=True)
+        transposed = adjoint_panels(self.W[None])
+        out = np.empty_like(hidden)
+        padded = np.ascontiguousarray(by_time.transpose(1, 0, 2, 3, 4)).reshape(len(g) * g.shape[1], -1)
+        apply_affine(transposed, np.zeros(transposed.shape[::3], g.dtype), padded, out.reshape(-1, hidden.shape[2]))
+        return out
+
+    def gradients(self):
+        """Pair (dL/dW_hy, dL/db_y), with None for what the network has not."""
+        if self.W is None:
+            return None, None
+        return self.total.weights[0], None if self.net.b_y is None else self.total.biases[0]

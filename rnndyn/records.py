@@ -1,0 +1,147 @@
+"""Recorded stretches of any network, and the adjoint back through them: composition of :class:`rnndyn.passes.Tape`."""
+
+from __future__ import annotations
+
+from functools import singledispatch
+
+import numpy as np
+
+from rnndyn.dynamics import forward, jacobian, mirrored
+from rnndyn.networks.base import Gradients
+from rnndyn.networks.compose import Bidirectional, Stack
+from rnndyn.networks.map import Map
+from rnndyn.networks.recurrent import CellNetwork
+from rnndyn.passes import Tape, WeightSums, no_inputs
+
+
+@singledispatch
+def record(net, x, s0, window, lengths):
+    """Run ``net`` through a window of time and keep what its adjoint needs; the result has ``hidden`` and ``pull``."""
+    raise TypeError(f"net is a {type(net).__name__}: a network is wanted")
+
+
+@singledispatch
+def sums_for(net, batch):
+    """Empty sums for the gradients of the weights of ``net``; they have ``gradients(W_hy, b_y)``."""
+    raise TypeError(f"net is a {type(net).__name__}: a network is wanted")
+
+
+@record.register
+def _(net: CellNetwork, x, s0, window, lengths):
+    return Tape(net, no_inputs(net, len(s0), window.stop - window.start) if x is None else x, s0)
+
+
+@sums_for.register
+def _(net: CellNetwork, batch):
+    return WeightSums(net, batch)
+
+
+class StackTape:
+    """Records of the layers, from the bottom up."""
+
+    def __init__(self, net, x, s0, window, lengths):
+        self.net, self.tapes, at = net, [], 0
+        for layer in net.layers:
+            own = np.ascontiguousarray(s0[:, at : at + layer.state_size])
+            self.tapes.append(record(layer, x, own, window, lengths))
+            x, at = self.tapes[-1].hidden, at + layer.state_size
+        self.hidden = x
+
+    def pull(self, g, adjoint, sums, *, inputs=False, trace=None):
+        """As :meth:`rnndyn.passes.Tape.pull`."""
+        at, before, last = adjoint.shape[1], [], len(self.tapes) - 1
+        for k in range(last, -1, -1):
+            place = slice(at - self.net.layers[k].state_size, at)
+            within = None if trace is None else trace[:, :, place]
+            own = np.ascontiguousarray(adjoint[:, place])
+            first, g = self.tapes[k].pull(g, own, sums.parts[k], inputs=inputs or k > 0, trace=within)
+            before.insert(0, first)
+            at = place.start
+        return np.concatenate(before, axis=1), g
+
+
+class StackSums:
+    """Gradients of the layers."""
+
+    def __init__(self, net, batch):
+        self.net, self.parts = net, [sums_for(layer, batch) for layer in net.layers]
+
+    def gradients(self, W_hy=None, b_y=None):
+        """Gradients of all layers; the read-out is the last one's."""
+        *below, top = self.parts
+        return self.net.fold_gradients([*(part.gradients() for part in below), top.gradients(W_hy, b_y)])
+
+
+class BidirectionalTape:
+    """Records of both directions; the backward one reads each sequence from its end."""
+
+    def __init__(self, net, x, s0, window, lengths):
+        self.net, self.lengths, self.cut = net, lengths, net.forward.state_size
+        self.onward = record(net.forward, x, np.ascontiguousarray(s0[:, : self.cut]), window, lengths)
+        self.back = record(net.backward, mirrored(x, lengths), np.ascontiguousarray(s0[:, self.cut :]), window, lengths)
+        self.hidden = np.concatenate([self.onward.hidden, mirrored(self.back.hidden, lengths)], axis=2)
+
+    def pull(self, g, adjoint, sums, *, inputs=False, trace=None):
+        """As :meth:`rnndyn.passes.Tape.pull`."""
+        units, traces = self.net.forward.hidden_size, (None, None)
+        if trace is not None:
+            traces = trace[:, :, : self.cut], np.empty_like(trace[:, :, self.cut :])
+        own = np.ascontiguousarray(adjoint[:, : self.cut]), np.ascontiguousarray(adjoint[:, self.cut :])
+        onward = np.ascontiguousarray(g[:, :, :units])
+        first, gx = self.onward.pull(onward, own[0], sums.parts[0], inputs=inputs, trace=traces[0])
+        turned = mirrored(np.ascontiguousarray(g[:, :, units:]), self.lengths)
+        second, turned_gx = self.back.pull(turned, own[1], sums.parts[1], inputs=inputs, trace=traces[1])
+        if trace is not None:
+            trace[:, :, self.cut :] = mirrored(traces[1], self.lengths)
+        if inputs:
+            gx = gx + mirrored(turned_gx, self.lengths)
+        return np.concatenate([first, second], axis=1), gx
+
+
+class BidirectionalSums:
+    """Gradients of both directions."""
+
+    def __init__(self, net, batch):
+        self.net, self.parts = net, [sums_for(net.forward, batch), sums_for(net.backward, batch)]
+
+    def gradients(self, W_hy=None, b_y=None):
+        """Gradients of both directions and the common read-out."""
+        return self.net.fold_gradients(*(part.gradients() for part in self.parts), W_hy, b_y)
+
+
+class MapTape:
+    """States of a user's map; its adjoint is that of its Jacobians."""
+
+    def __init__(self, net, x, s0, window, lengths):
+        self.net, self.x = net, x
+        self.hidden = forward(net, x, s0, window.stop - window.start)
+        self.before = np.concatenate([s0[:, None], self.hidden], axis=1)[:, :-1]
+
+    def pull(self, g, adjoint, sums, *, inputs=False, trace=None):
+        """As :meth:`rnndyn.passes.Tape.pull`."""
+        gx = None if self.x is None else np.zeros_like(self.x)
+        for t in range(g.shape[1] - 1, -1, -1):
+            adjoint = adjoint + g[:, t]
+            if trace is not None:
+                trace[:, t] = adjoint
+            at = self.before[:, t], None if self.x is None else self.x[:, t]
+            if inputs and gx is not None:
+                gx[:, t] = np.einsum("bs,bsi->bi", adjoint, jacobian(self.net, *at, "input"))
+            adjoint = np.einsum("bs,bsr->br", adjoint, jacobian(self.net, *at))
+        return adjoint, gx
+
+
+class MapSums:
+    """A map's step is the caller's own: it has no weights of ours to differentiate."""
+
+    def gradients(self, W_hy=None, b_y=None):
+        """No gradients."""
+        return Gradients({})
+
+
+record.register(Stack)(StackTape)
+sums_for.register(Stack)(StackSums)
+record.register(Bidirectional)(BidirectionalTape)
+sums_for.register(Bidirectional)(BidirectionalSums)
+record.register(Map)(MapTape)
+sums_for.register(Map)(lambda net, batch: MapSums())

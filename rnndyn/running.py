@@ -1,0 +1,129 @@
+"""`run`: a network through time, as a Dataset; and `jacobian` of one step, checked."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from rnndyn import schema
+from rnndyn.dynamics import forward, hidden_of
+from rnndyn.dynamics import jacobian as step_jacobian
+from rnndyn.errors import check_device
+from rnndyn.frontdoor import as_lengths, as_sequences, check_network, until_the_end
+from rnndyn.losses import activate
+from rnndyn.readout import Readout
+from rnndyn.validate import as_array, choice
+
+
+def run(net, inputs=None, *, initial_state=None, steps=None, lengths=None, device="cpu"):
+    """Run a network through time.
+
+    Parameters
+    ----------
+    net : Network
+        The network.
+    inputs : array_like, shape (B, T, I) or (T, I), optional
+        Input sequences. None for an autonomous network, with ``steps``.
+    initial_state : array_like, shape (B, S) or (S,), optional
+        State before the first step; zeros by default.
+    steps : int, optional
+        Number of steps of an autonomous network.
+    lengths : array_like of int, shape (B,), optional
+        Where sequences end. What follows is NaN in the result, and does not influence it, whatever the inputs hold there.
+    device : {"cpu"}
+        Where to compute.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``state`` (batch, time, state), ``hidden`` (batch, time, unit) and, with a read-out, ``output`` (batch, time,
+        output), at t = 1..T. No batch dimension if neither inputs nor initial state had one.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Naming the argument, for wrong types, shapes and values.
+    DeviceError
+        For a device that is not there.
+
+    Notes
+    -----
+    Cost O(B T (H^2 + H I)). The result does not depend on the number of threads, nor on how sequences are batched.
+
+    Examples
+    --------
+    >>> import rnndyn as rd
+    >>> net = rd.Elman.random(8, rng=0)
+    >>> rd.run(net, initial_state=[0.1] * 8, steps=5).state.sizes
+    Frozen({'time': 5, 'state': 8})
+    """
+    check_device(device)
+    x, s0, T, single = as_sequences(net, inputs, initial_state, steps)
+    ends = as_lengths(lengths, len(s0), T)
+    states = forward(net, until_the_end(x, ends), s0, T, ends)
+    hidden = hidden_of(net, states)
+    found = {"state": states, "hidden": hidden}
+    if net.output_size:
+        sums = Readout(net).sums(np.ascontiguousarray(hidden))
+        found["output"] = activate(sums, net.output_activation)
+    if ends is not None:
+        after = np.arange(T) >= ends[:, None]
+        found = {name: np.where(after[:, :, None], values.dtype.type(np.nan), values) for name, values in found.items()}
+    if single:
+        found = {name: values[0] for name, values in found.items()}
+    call = {"inputs": inputs, "initial_state": initial_state, "steps": steps, "lengths": lengths, "device": device}
+    return schema.build("run", found, net=net, call=call)
+
+
+def jacobian(net, state, input=None, *, wrt="state"):
+    """Jacobian of one step of a network.
+
+    Parameters
+    ----------
+    net : Network
+        The network; of a Bidirectional, one of its parts.
+    state : array_like, shape (..., S)
+        States before the step.
+    input : array_like, shape (..., I), optional
+        Inputs of the step, with the same leading axes or none; needed if the network has inputs.
+    wrt : {"state", "input"}
+        What to differentiate by.
+
+    Returns
+    -------
+    ndarray, shape (..., S, S) or (..., S, I)
+        ``J[..., i, j]`` is the derivative of component i of the new state with respect to component j.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Naming the argument, for wrong types, shapes and values.
+
+    Notes
+    -----
+    ``J = sum_g diag(ds'/da_g) W_g + ds'/ds``, from the partial derivatives in :mod:`rnndyn.cells`, exact to rounding. Cost
+    O(G H^2) a state, O(H^3) where the cell has two stages (GRU with the reset before).
+
+    Examples
+    --------
+    >>> import rnndyn as rd
+    >>> rd.jacobian(rd.Elman([[1.0]], [[0.5]]), [0.0], [0.0])
+    array([[0.5]])
+    """
+    check_network(net)
+    choice(wrt, "wrt", ("state", "input"))
+    # Leading axes are free, so only the last one is checked by name.
+    s = as_array(state, "state", dtype=net.dtype)
+    if s.ndim == 0 or s.shape[-1] != net.state_size:
+        raise ValueError(f"state has shape {s.shape}, wanted (..., state={net.state_size}): correct its shape")
+    if input is None and net.input_size:
+        raise ValueError(f"input is missing: the network has {net.input_size} inputs; pass an array (..., input)")
+    lead, x = s.shape[:-1], None
+    if net.input_size:
+        x = as_array(input, "input", dtype=net.dtype)
+        if x.ndim == 0 or x.shape[-1] != net.input_size:
+            raise ValueError(f"input has shape {x.shape}, wanted (..., input={net.input_size}): correct its shape")
+        lead = np.broadcast_shapes(lead, x.shape[:-1])
+        x = np.ascontiguousarray(np.broadcast_to(x, (*lead, net.input_size))).reshape(-1, net.input_size)
+    s = np.ascontiguousarray(np.broadcast_to(s, (*lead, net.state_size))).reshape(-1, net.state_size)
+    J = step_jacobian(net, s, x, wrt)
+    return J.reshape(*lead, *J.shape[1:])
