@@ -14,7 +14,7 @@ from rnndyn.kernels.cpu.forward import forward
 from rnndyn.kernels.cpu.outer import SAMPLES, outer
 from rnndyn.kernels.cpu.tangent import derivatives, products
 from rnndyn.kernels.dispatch import slots
-from rnndyn.kernels.jit import WIDTH, parallel_entry, workers
+from rnndyn.kernels.jit import WIDTH, parallel, threads_for
 from rnndyn.kernels.pack import blocks_of, to_lanes
 from rnndyn.kernels.tile import aligned_empty, aligned_zeros
 
@@ -28,9 +28,9 @@ def sizes(net):
     return net.cell.states, len(net.cell.drives), blocks_of(net.hidden_size, net.dtype), lanes
 
 
-def groups(batch):
+def groups(net, batch, steps):
     """Rows that a thread takes through time together, and the number of threads."""
-    threads = max(min(workers(), batch), 1)
+    threads = threads_for(steps * batch * 2 * net.W_hh.size, batch)
     return min(-(-batch // (8 * threads)) * 8, GROUP_ROWS), threads
 
 
@@ -57,14 +57,14 @@ def run_states(net, x, s0):
     if batch == 0 or steps == 0:
         return states
     components, gates, blocks, lanes = sizes(net)
-    rows, threads = groups(batch)
+    rows, threads = groups(net, batch, steps)
     room = BUFFER_BYTES // (rows * gates * blocks * lanes * net.dtype.itemsize)
     length = min(steps, max(8, room))
     s = aligned_empty((2, batch, components, blocks, lanes), net.dtype)
     s[0] = pack_states(net, s0)
     a = aligned_empty((length, min(batch, rows * threads), gates, blocks, lanes), net.dtype)
     m = aligned_empty((*a.shape[:2], blocks, lanes) if slots(net.cell, "m")[1] else (1, 1, 1, lanes), net.dtype)
-    with parallel_entry:
+    with parallel(threads):
         forward(net.packed, x, s, a, m, states.reshape(batch, steps, components, -1), steps, rows, threads)
     return states
 
@@ -86,7 +86,7 @@ class Tape:
         self.net, self.x = net, x
         batch, steps = x.shape[:2]
         components, gates, blocks, lanes = sizes(net)
-        self.rows, self.threads = groups(batch)
+        self.rows, self.threads = groups(net, batch, steps)
         self.s = aligned_empty((steps + 1, batch, components, blocks, lanes), net.dtype)
         self.s[0] = pack_states(net, s0)
         self.a = aligned_empty((steps, batch, gates, blocks, lanes), net.dtype)
@@ -94,7 +94,7 @@ class Tape:
         self.m = aligned_empty((steps, batch, blocks, lanes) if staged else (1, 1, 1, lanes), net.dtype)
         nothing = np.empty((batch, 0, components, net.hidden_size), net.dtype)
         if batch and steps:
-            with parallel_entry:
+            with parallel(self.threads):
                 forward(net.packed, x, self.s, self.a, self.m, nothing, steps, self.rows, self.threads)
 
     @property
@@ -148,9 +148,9 @@ class Tape:
         am = aligned_empty((batch, gates, blocks, lanes) if staged else (1, 1, 1, lanes), net.dtype)
         lm = aligned_zeros((batch, blocks, lanes) if staged else (1, 1, lanes), net.dtype)
         kept = aligned_empty((0 if trace is None else steps, batch, *self.s.shape[2:]), net.dtype)
-        with parallel_entry:
+        with parallel(self.threads):
             backward(p, g, self.s, self.a, l, am, lm, sums.q, kept, 0, self.rows, self.threads)
-            sums.add(self)
+        sums.add(self)
         if trace is not None:
             for t in range(steps):
                 trace[:, t] = unpack_states(net, kept[t])
@@ -169,9 +169,9 @@ class Tape:
 def apply_affine(W, b, x, out):
     """``out = x W' + b`` with packed ``W`` and ``b``."""
     if out.size:
-        threads = workers()
+        threads = threads_for(2 * len(out) * W.size, len(out))
         room = aligned_empty((threads, 8, W.shape[3]), out.dtype)
-        with parallel_entry:
+        with parallel(threads):
             affine(W, b, np.ascontiguousarray(x), room, out, threads)
 
 
@@ -189,10 +189,12 @@ class OuterSum:
         """Add the products of the pre-activations ``first``, ... of ``a`` with ``z``; (batch, time, k) or (time, batch, k)."""
         if not (self.count and a.size):
             return
-        threads, lanes = workers(), a.shape[4]
+        lanes = a.shape[4]
+        threads = threads_for(2 * a.shape[0] * a.shape[1] * self.matrix.size, len(self.matrix))
         left = aligned_empty((threads, SAMPLES, lanes), self.dtype)
         right = aligned_empty((threads, self.matrix.shape[2], SAMPLES, lanes), self.dtype)
-        outer(a, first, self.count, z, batch_first, 0, self.width, self.matrix, self.vector, left, right, threads)
+        with parallel(threads):
+            outer(a, first, self.count, z, batch_first, 0, self.width, self.matrix, self.vector, left, right, threads)
 
     @property
     def weights(self):
@@ -262,7 +264,7 @@ def local_derivatives(net, s, x):
     shapes = (components, gates), (components, components), (gates,), (components,)
     made = [aligned_empty((batch, *shape, blocks, lanes), net.dtype) for shape in shapes]
     if batch:
-        with parallel_entry:
+        with parallel(tape.threads):
             derivatives(net.packed, tape.s, tape.a, *made, tape.threads)
     trimmed = (d.reshape(*d.shape[:-2], -1)[..., : net.hidden_size] for d in made)
     return (*(np.ascontiguousarray(d) for d in trimmed), tape.last)
@@ -281,7 +283,8 @@ def add_products(net, D, source, J):
     """``J += sum_k diag(D_k) W_k`` over the pre-activations that ``source`` drives."""
     W, first = gate_matrices(net, source)
     if J.size and len(W):
-        with parallel_entry:
-            products(W, D, first, J, workers())
+        threads = threads_for(2 * J.size * len(W), len(J))
+        with parallel(threads):
+            products(W, D, first, J, threads)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from rnndyn.kernels.jit import parallel_entry
 from rnndyn.kernels.pack import adjoint_panels, panels, to_lanes
 from rnndyn.passes import OuterSum, apply_affine
 
@@ -33,8 +32,7 @@ class Readout:
         if self.W is None:
             return g
         by_time = to_lanes(np.ascontiguousarray(g.transpose(1, 0, 2))[:, :, None], len(self.W))
-        with parallel_entry:
-            self.total.add(by_time, 0, hidden, batch_first=True)
+        self.total.add(by_time, 0, hidden, batch_first=True)
         transposed = adjoint_panels(self.W[None])
         out = np.empty_like(hidden)
         padded = np.ascontiguousarray(by_time.transpose(1, 0, 2, 3, 4)).reshape(len(g) * g.shape[1], -1)

@@ -96,7 +96,7 @@ def as_integers(
     minimum: int | None = None,
     maximum: int | None = None,
 ) -> np.ndarray:
-    """C-contiguous int64 array from anything array-like that holds integers, with bounds (both inclusive).
+    """Read a C-contiguous int64 array from anything array-like that holds integers, with bounds (both inclusive).
 
     Parameters
     ----------

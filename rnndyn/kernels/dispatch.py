@@ -11,9 +11,7 @@ from numba.extending import intrinsic, models, overload, register_model
 
 from rnndyn.cells import contract
 from rnndyn.kernels.jit import FLAGS, REGISTER_BYTES, WIDTH, formula
-from rnndyn.kernels.lanes import INT64, Lanes, call, pointer, read, vector_at, write
-from rnndyn.kernels.lanes import load as load_lanes
-from rnndyn.kernels.lanes import store as store_lanes
+from rnndyn.kernels.lanes import INT64, Lanes, call, flat, pointer, read, vector_at, write
 from rnndyn.kernels.tile import tile
 
 # Rows of a tile, by its registers a row, so that all sums and one row of weights fit the registers: 32, or 16 in AVX2.
@@ -215,20 +213,21 @@ def _wide_product(k, source, panels, out, init, left, right, depth):
 
 def gather(array, index, axis, count):
     """Tuple of registers, ``count`` neighbours along an axis."""
-    return tuple(load_lanes(array, (*index[:axis], index[axis] + i, *index[axis + 1 :])) for i in range(count))
+    places = [flat(array, index, axis, i) for i in range(count)]
+    return tuple(row[start : start + WIDTH[array.dtype.name]].copy() for row, start in places)
 
 
 def scatter(array, index, axis, values):
     """Store a tuple of registers along an axis."""
-    for i, value in enumerate(values):
-        store_lanes(array, (*index[:axis], index[axis] + i, *index[axis + 1 :]), value)
+    scatter_part(array, index, axis, values, WIDTH[array.dtype.name])
 
 
 def scatter_part(array, index, axis, values, lanes):
     """Store the first ``lanes`` numbers of each register of a tuple along an axis."""
     for i, value in enumerate(values):
-        place = (*index[:axis], index[axis] + i, *index[axis + 1 : -1])
-        array[place][index[-1] : index[-1] + lanes] = value[:lanes]
+        row, start = flat(array, index, axis, i)
+        count = min(lanes, len(value))
+        row[start : start + count] = value[:count]
 
 
 @intrinsic(prefer_literal=True)
@@ -323,10 +322,11 @@ def _overload_scatter_part(array, index, axis, values, lanes):
 
 def load_part(array, index, lanes):
     """Register of the first ``lanes`` numbers from ``array[index]`` on, then zeros."""
-    part = load_lanes(array, index)[: max(lanes, 0)]
-    full = np.zeros(WIDTH[array.dtype.name], array.dtype)
-    full[: len(part)] = part
-    return full
+    row, start = flat(array, index)
+    register = np.zeros(WIDTH[array.dtype.name], array.dtype)
+    count = min(max(lanes, 0), len(register))
+    register[:count] = row[start : start + count]
+    return register
 
 
 @intrinsic

@@ -1,6 +1,7 @@
 """The one place for compiler flags, for the vector width of this processor, and for entering parallel code."""
 
 import threading
+from contextlib import contextmanager
 
 import llvmlite.binding as llvm
 import numba
@@ -26,9 +27,23 @@ routine = numba.njit(cache=True, nogil=True, **FLAGS)
 formula = register_jitable(**FLAGS)
 
 # Numba's portable threading layer aborts the process when two Python threads enter parallel code at once.
-parallel_entry = threading.RLock()
+_entry = threading.RLock()
+# Below this much work for each thread, waking it costs more than it saves.
+WORTH_A_THREAD = 1_000_000
 
 
-def workers():
-    """Number of threads that a kernel may use now."""
-    return numba.get_num_threads()
+def threads_for(operations, items):
+    """Number of threads for a kernel of so many floating-point operations over so many independent items."""
+    return max(1, min(numba.get_num_threads(), items, int(operations / WORTH_A_THREAD)))
+
+
+@contextmanager
+def parallel(threads):
+    """Enter parallel code with this many threads, one Python thread at a time."""
+    with _entry:
+        before = numba.get_num_threads()
+        numba.set_num_threads(threads)
+        try:
+            yield
+        finally:
+            numba.set_num_threads(before)

@@ -207,16 +207,22 @@ def write(builder, lanes, address, value):
     builder.store(value, vector_at(builder, lanes, address), align=lanes.dtype.bitwidth // 8)
 
 
+def flat(array, index, axis=0, offset=0):
+    """Array as one row, and where ``array[index]`` stands in it, ``offset`` further along an axis; for uncompiled runs."""
+    steps = [stride // array.itemsize for stride in array.strides]
+    return array.reshape(-1), sum(i * step for i, step in zip(index, steps, strict=False)) + offset * steps[axis]
+
+
 def load(array, index):
     """Lanes that start at ``array[index]``."""
-    *front, last = index
-    return array[tuple(front)][last : last + WIDTH[array.dtype.name]]
+    row, start = flat(array, index)
+    return row[start : start + WIDTH[array.dtype.name]].copy()
 
 
 def store(array, index, value):
     """Put lanes at ``array[index]``."""
-    *front, last = index
-    array[tuple(front)][last : last + WIDTH[array.dtype.name]] = value
+    row, start = flat(array, index)
+    row[start : start + WIDTH[array.dtype.name]] = value
 
 
 @intrinsic

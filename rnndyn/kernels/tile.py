@@ -13,7 +13,7 @@ from numba.extending import intrinsic, models, overload, register_model
 import numpy as np
 
 from rnndyn.kernels.jit import FLAGS, WIDTH
-from rnndyn.kernels.lanes import INT64, Lanes, call, pointer, read, splat, write
+from rnndyn.kernels.lanes import INT64, Lanes, call, flat, pointer, read, splat, write
 
 
 class Block(types.Type):
@@ -36,9 +36,8 @@ class PythonBlock:
     """A block inside an array, for uncompiled runs."""
 
     def __init__(self, array, index, row, column, deep):
-        self.flat, self.dtype = array.reshape(-1), array.dtype
         steps = [stride // array.itemsize for stride in array.strides]
-        self.start = sum(int(i) * step for i, step in zip(index, steps, strict=False))
+        (self.flat, self.start), self.dtype = flat(array, index), array.dtype
         self.row, self.column, self.deep = (0 if axis is None else steps[axis] for axis in (row, column, deep))
 
     def slice(self, row, column, deep, count):

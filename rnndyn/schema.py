@@ -1,0 +1,376 @@
+"""The form of every result: one table is documentation, validator and builder.
+
+`RESULTS` lists, for each kind of result, its variables with their dimensions, units and meaning. `build` makes a
+Dataset from plain arrays by that table, `validate` checks one against it, and `markdown` prints it for the
+documentation. No other module names a dimension or writes a unit.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from enum import IntEnum
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from xarray import Dataset
+
+VERSION = 1
+
+DIMENSIONS = {
+    "network": "networks of an ensemble",
+    "batch": "sequences or trajectories",
+    "time": "time steps, t = 1..T",
+    "unit": "hidden units",
+    "state": "components of the state (for an LSTM [h, c])",
+    "input": "input channels",
+    "output": "outputs",
+    "point": "fixed points, in a fixed order",
+    "mode": "eigenvalues of one point, by falling modulus",
+    "index": "exponents or singular values, largest first",
+    "step": "training steps, 1..n",
+    "layer": "layers of a stack",
+}
+LEADING = ("network", "batch")  # present only for an ensemble, or for several sequences
+COUNTED_FROM_ONE = ("time", "step")
+
+
+class Status(IntEnum):
+    """What became of one row of a result. Anything but `OK` is a warning to the reader of that row."""
+
+    OK = 0
+    NOT_CONVERGED = 1
+    DIVERGED = 2
+    NONFINITE_INPUT = 3
+    SINGULAR = 4
+    ILL_CONDITIONED = 5
+    NONSTATIONARY = 6
+    NOT_PD = 7
+    NO_STABILISING_SOLUTION = 8
+    ZERO_PROBABILITY = 9
+    INTERRUPTED = 10
+    SKIPPED_MEMORY = 11
+    DEVICE_ERROR = 12
+    CHECK_FAILED = 13
+
+    @property
+    def meaning(self) -> str:
+        """The code in words: ``Status.NOT_PD.meaning == "not_pd"``."""
+        return self.name.lower()
+
+
+class Variable(NamedTuple):
+    """One variable of a result: its dimensions, units and meaning."""
+
+    dims: tuple[str, ...]
+    units: str
+    long_name: str
+    kind: str = "f"  # of its dtype: floating, complex, integer, string or a status code
+    optional: bool = False
+    coordinate: bool = False
+
+
+def _status(*dims: str) -> Variable:
+    return Variable(dims, "1", "what became of this row", "status")
+
+
+_TRACE = ("batch", "time")
+_SEQUENCE = ("network", "batch")
+
+RESULTS: dict[str, dict[str, Variable]] = {
+    "run": {
+        "state": Variable((*_TRACE, "state"), "1", "state"),
+        "hidden": Variable((*_TRACE, "unit"), "1", "hidden activity"),
+        "output": Variable((*_TRACE, "output"), "1", "output", optional=True),
+    },
+    "training": {
+        "loss": Variable(("step",), "1", "loss before the step"),
+        "gradient_norm": Variable(("step",), "1", "2-norm of the whole gradient, before clipping"),
+    },
+    "fixed_points": {
+        "state": Variable(("point", "state"), "1", "fixed point"),
+        "residual": Variable(("point",), "1", "largest component of |F^p(x) - x|"),
+        "status": _status("point"),
+        "error_bound": Variable(("point",), "1", "bound on the distance to the true fixed point"),
+        "eigenvalue": Variable(("point", "mode"), "1", "eigenvalue of the Jacobian of F^p", "c"),
+        "eigenvector": Variable(
+            ("point", "state", "mode"), "1", "right eigenvector of the Jacobian of F^p", "c", optional=True
+        ),
+        "n_unstable": Variable(("point",), "1", "number of eigenvalues outside the unit circle", "i"),
+        "stability": Variable(("point",), "1", "stable, unstable or undecided within the error bound", "string"),
+        "index": Variable(("point",), "1", "sign of det(I - J)", "i"),
+        "network": Variable(("point",), "1", "network the point belongs to", "i", optional=True, coordinate=True),
+    },
+    "lyapunov_spectrum": {
+        "exponent": Variable((*_SEQUENCE, "index"), "nat/step", "Lyapunov exponent"),
+        "stderr": Variable((*_SEQUENCE, "index"), "nat/step", "standard error of the exponent"),
+        "dimension": Variable(_SEQUENCE, "1", "Kaplan-Yorke dimension"),
+        "entropy_rate": Variable(_SEQUENCE, "nat/step", "entropy rate: sum of the positive exponents"),
+        "sum_rule_defect": Variable(
+            _SEQUENCE, "nat/step", "difference between the sum of all exponents and the mean of log |det J|"
+        ),
+        "status": _status(*_SEQUENCE),
+    },
+    "jacobian_products": {
+        "log_singular_value": Variable(
+            (*_SEQUENCE, "time", "index"), "nat", "log of the singular values of J_t ... J_1", optional=True
+        ),
+        "log_norm": Variable((*_SEQUENCE, "time"), "nat", "log of the 2-norm of J_t ... J_1"),
+        "bound": Variable((*_SEQUENCE, "time"), "nat", "upper bound on log_norm"),
+        "status": _status(*_SEQUENCE)._replace(optional=True),
+    },
+    "gradient_flow": {
+        "gradient_norm": Variable(_TRACE, "1", "2-norm of dL/ds_t over the whole state"),
+        "log_gradient_norm": Variable(_TRACE, "nat", "log of gradient_norm, without underflow"),
+        "gradient_norm_hidden": Variable(_TRACE, "1", "2-norm of dL/dh_t, through the hidden state", optional=True),
+        "gradient_norm_cell": Variable(_TRACE, "1", "2-norm of dL/dc_t, through the cell state", optional=True),
+        "bound": Variable(_TRACE, "1", "upper bound on gradient_norm", optional=True),
+        "status": _status("batch")._replace(optional=True),
+    },
+}
+
+_LONG = 64  # a longer list of arguments is described, not listed
+_DTYPE_KINDS = {"f": "f", "c": "c", "i": "iu", "string": "UOT", "status": "iu"}
+
+
+def build(
+    kind: str,
+    variables: Mapping[str, np.ndarray],
+    *,
+    net=None,
+    call: Mapping | None = None,
+    attrs: Mapping | None = None,
+    coords: Mapping | None = None,
+) -> Dataset:
+    """Make the Dataset of one result from plain arrays.
+
+    Parameters
+    ----------
+    kind
+        A key of `RESULTS`.
+    variables
+        Arrays by name. Their axes are the table's dimensions in order; `network` is there only when `net` is a
+        sequence of networks, and `batch` is left out of an array that has one axis fewer.
+    net
+        The network, or the sequence of networks, that was analysed: its class, content hash and dtype go to the attrs.
+    call
+        The arguments of the call, without the network: stored as JSON in `arguments` (arrays by shape, dtype and hash).
+        `rng`, `device` and `time_step` are read from it.
+    attrs
+        Further attrs of this result (counts, say).
+    coords
+        Further coordinates, in the form that xarray takes. `time` and `step` count from one without asking.
+
+    Returns
+    -------
+    Dataset
+        With `long_name` and `units` on every variable, and the provenance in its attrs. No time stamp: equal calls give
+        equal results.
+
+    Raises
+    ------
+    ValueError
+        A variable is not in the table, a required one is missing, or its axes do not fit.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> ds = build("training", {"loss": np.ones(3), "gradient_norm": np.zeros(3)})
+    >>> ds.loss.dims, ds.loss.units, ds.step.values.tolist()
+    (('step',), '1', [1, 2, 3])
+    """
+    import xarray as xr
+
+    call = dict(call or {})
+    table = _table(kind)
+    ensemble = isinstance(net, (list, tuple))
+    data, own_coords = {}, dict(coords or {})
+    for name, values in variables.items():
+        if name not in table:
+            raise ValueError(f"variables: {name!r} is not a variable of {kind!r}; it has {', '.join(table)}")
+        array = _variable(name, np.asarray(values), table[name], ensemble, call)
+        (own_coords if table[name].coordinate else data)[name] = array
+    for name in COUNTED_FROM_ONE:
+        size = next((v.sizes[name] for v in data.values() if name in v.dims), None)
+        if size is not None and name not in own_coords:
+            numbered = {"long_name": DIMENSIONS[name], "units": "step"}
+            own_coords[name] = xr.Variable((name,), np.arange(1, size + 1), numbered)
+    ds = xr.Dataset(data, own_coords, {**_provenance(kind, net, call, data), **(attrs or {})})
+    return validate(as_data(ds))
+
+
+def omitted(kind: str, reason: str, *, net=None) -> Dataset:
+    """Stand in for a result that could not be had: a Dataset without variables whose attrs say why in `omitted`.
+
+    Examples
+    --------
+    >>> validate(omitted("gradient_flow", "the network has no parameters")).attrs["omitted"]
+    'the network has no parameters'
+    """
+    import xarray as xr
+
+    _table(kind)
+    return xr.Dataset(attrs={**_provenance(kind, net, {}, {}), "omitted": reason})
+
+
+def as_data(ds: Dataset) -> Dataset:
+    """Make data of what xarray takes for coordinates: variables named like one of their dimensions, as `state` is.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> list(as_data(xr.Dataset({"state": (("point", "state"), [[1.0, 2.0]])})).data_vars)
+    ['state']
+    """
+    return ds.reset_coords([name for name, v in ds.coords.items() if v.ndim > 1 and name in v.dims])
+
+
+def _table(kind: str) -> dict[str, Variable]:
+    if kind not in RESULTS:
+        raise ValueError(f"kind: got {kind!r}; wanted one of {', '.join(RESULTS)}")
+    return RESULTS[kind]
+
+
+def _variable(name, values, variable, ensemble, call):
+    import xarray as xr
+
+    dims = variable.dims if ensemble else tuple(d for d in variable.dims if d != "network")
+    if values.ndim == len(dims) - 1:
+        dims = tuple(d for d in dims if d != "batch")
+    if values.ndim != len(dims):
+        raise ValueError(f"{name}: got shape {values.shape}; wanted the axes ({', '.join(dims)})")
+    units = variable.units
+    if call.get("time_step", 1.0) != 1.0:
+        units = units.replace("/step", "/time")
+    attrs = {"long_name": variable.long_name, "units": units}
+    if variable.kind == "c":  # eigenvalues that happen to be real
+        values = values.astype(np.result_type(values.dtype, np.complex64), copy=False)
+    if variable.kind == "status":
+        values = values.astype(np.int8)
+        attrs["flag_values"] = np.array([int(s) for s in Status], np.int8)
+        attrs["flag_meanings"] = " ".join(s.meaning for s in Status)
+    return xr.Variable(dims, values, attrs)
+
+
+def validate(ds: Dataset) -> Dataset:
+    """Check a result against the table, and return it.
+
+    Raises
+    ------
+    ValueError
+        Names the first variable that is missing, unknown, or has the wrong dimensions, dtype, units or status codes.
+
+    Examples
+    --------
+    >>> validate(build("training", {"loss": [1.0], "gradient_norm": [0.5]})).attrs["kind"]
+    'training'
+    """
+    kind = ds.attrs.get("kind")
+    table = _table(kind)
+    if "omitted" in ds.attrs:
+        return ds
+    missing = [name for name, v in table.items() if not v.optional and name not in ds.variables]
+    unknown = [str(name) for name in ds.data_vars if name not in table]
+    if missing or unknown:
+        fault = f"lacks {', '.join(missing)}" if missing else f"holds the unknown {', '.join(unknown)}"
+        raise ValueError(f"ds: the {kind!r} result {fault}; it has {', '.join(table)}")
+    for name, variable in table.items():
+        if name in ds.variables:
+            _check_variable(kind, name, ds[name], variable)
+    return ds
+
+
+def _check_variable(kind, name, array, variable):
+    wanted = [d for d in variable.dims if d in array.dims or d not in LEADING]
+    if list(array.dims) != wanted:
+        raise ValueError(f"ds[{name!r}]: got the dimensions {array.dims}; a {kind!r} result wants {variable.dims}")
+    if array.dtype.kind not in _DTYPE_KINDS[variable.kind]:
+        raise ValueError(f"ds[{name!r}]: got dtype {array.dtype}; wanted the kind {variable.kind!r}")
+    if array.attrs.get("units") not in (variable.units, variable.units.replace("/step", "/time")):
+        raise ValueError(f"ds[{name!r}]: got units {array.attrs.get('units')!r}; wanted {variable.units!r}")
+    if not array.attrs.get("long_name"):
+        raise ValueError(f"ds[{name!r}]: has no long_name")
+    if variable.kind == "status" and not np.isin(array.values, [int(s) for s in Status]).all():
+        raise ValueError(f"ds[{name!r}]: holds codes that are no Status")
+
+
+def worst_status(ds: Dataset) -> dict[Status, int]:
+    """Count the rows of each status other than OK: an empty dict is a clean result.
+
+    Examples
+    --------
+    >>> worst_status(build("training", {"loss": [1.0], "gradient_norm": [0.5]}))
+    {}
+    """
+    if "status" not in ds:
+        return {}
+    codes, counts = np.unique(ds["status"].values, return_counts=True)
+    return {Status(int(c)): int(n) for c, n in zip(codes, counts, strict=True) if c != Status.OK}
+
+
+def markdown(kind: str | None = None) -> str:
+    """Write the table of one kind of result, or of all, in Markdown for the documentation.
+
+    Examples
+    --------
+    >>> print(markdown("training").splitlines()[4])
+    | `loss` | step | 1 | loss before the step |
+    """
+    lines = []
+    for name, table in RESULTS.items() if kind is None else [(kind, _table(kind))]:
+        lines += [f"### `{name}`", "", "| variable | dimensions | units | meaning |", "|---|---|---|---|"]
+        for variable, v in table.items():
+            dims = ", ".join(f"[{d}]" if d in LEADING else d for d in v.dims)
+            meaning = v.long_name.replace("|", "\\|") + (" (where there is one)" if v.optional else "")
+            lines.append(f"| `{variable}` | {dims} | {v.units} | {meaning} |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _provenance(kind, net, call, data) -> dict:
+    from rnndyn import __version__
+
+    nets = list(net) if isinstance(net, (list, tuple)) else [net] if net is not None else []
+    attrs = {"kind": kind, "schema_version": VERSION, "rnndyn_version": __version__, "Conventions": "CF-1.11"}
+    if nets:
+        hashes = [n.content_hash() for n in nets]
+        attrs["network"] = type(nets[0]).__name__
+        attrs["network_hash"] = hashes[0] if net is nets[0] else hashlib.sha256("".join(hashes).encode()).hexdigest()
+    first = next((v for v in data.values() if v.dtype.kind == "f"), None)
+    attrs["dtype"] = str(nets[0].dtype if nets else first.dtype if first is not None else "float64")
+    attrs["device"] = str(call.get("device", "cpu"))
+    attrs["seed"] = _describe(call.get("rng"))
+    if not isinstance(attrs["seed"], int):
+        attrs["seed"] = str(attrs["seed"])
+    attrs["arguments"] = json.dumps({k: _describe(v) for k, v in call.items()}, sort_keys=True)
+    return attrs
+
+
+def _describe(value):
+    """Put an argument as JSON can hold it: equal arguments give equal text, in every process."""
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, np.generic):
+        return _describe(value.item()) if value.dtype.kind in "biufU" else str(value)
+    if isinstance(value, np.random.Generator):
+        return f"Generator({type(value.bit_generator).__name__})"
+    if hasattr(value, "content_hash"):
+        return f"{type(value).__name__}({value.content_hash()})"
+    if hasattr(value, "dtype") and hasattr(value, "shape"):
+        array = np.ascontiguousarray(np.asarray(value))
+        digest = hashlib.sha256(array.tobytes()).hexdigest()
+        return {"shape": list(array.shape), "dtype": str(array.dtype), "sha256": digest}
+    if isinstance(value, (list, tuple)):
+        if len(value) > _LONG:
+            return _describe(np.asarray(value))
+        return [_describe(v) for v in value]
+    if isinstance(value, dict):
+        return {str(k): _describe(v) for k, v in value.items()}
+    if hasattr(value, "__dataclass_fields__"):
+        fields = {name: _describe(getattr(value, name)) for name in value.__dataclass_fields__}
+        return {type(value).__name__: fields}
+    return getattr(value, "__qualname__", type(value).__qualname__)
