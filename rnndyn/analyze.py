@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from rnndyn.networks.base import Network
 
+PRODUCTS = 50  # lags at which the products are decomposed
 PULSE_RATE = 0.05  # of the pulses that stand in for inputs nobody gave, per channel and step
 
 
@@ -114,10 +115,10 @@ class _Task(NamedTuple):
 def _attempt(name, stage, task, seed):
     try:
         return stage(task, seed)
-    except (TypeError, ValueError) as reason:  # the front door of that analysis has refused this network
-        if stage is _run:
+    except TypeError as refusal:
+        if not str(refusal).startswith("net "):  # the front door names the argument; anything else is a fault
             raise
-        return schema.omitted(name, str(reason), net=task.net)
+        return schema.omitted(name, str(refusal), net=task.net)
 
 
 def _given(net, inputs, effort):
@@ -126,6 +127,8 @@ def _given(net, inputs, effort):
         return None
     dims, sizes = ("batch", "time", "input"), {"input": net.input_size}
     array = as_array(inputs, "inputs", dims, sizes=sizes, dtype=net.dtype, optional=("batch",))
+    if not array.size:
+        raise ValueError(f"inputs has shape {array.shape}: at least one sequence and one time step are wanted")
     return array.reshape(-1, *array.shape[-2:])[: effort.sequences]
 
 
@@ -162,7 +165,9 @@ def _lyapunov_spectrum(task, seed):
 def _jacobian_products(task, seed):
     from rnndyn.analysis.jacobians import jacobian_products
 
-    return jacobian_products(task.net, task.driven, initial_state=task.states, steps=task.steps)
+    steps = task.effort.steps if task.driven is None else task.driven.shape[1]
+    every = max(1, steps // PRODUCTS)
+    return jacobian_products(task.net, task.driven, initial_state=task.states, steps=task.steps, every=every)
 
 
 def _gradient_flow(task, seed):

@@ -68,6 +68,7 @@ def _parser():
 
 def _analyze(arguments):
     from rnndyn.analyze import STAGES, analyze
+    from rnndyn.io.inputs import read_inputs
     from rnndyn.io.results import save_results
     from rnndyn.io.safetensors import load
     from rnndyn.report import write_report
@@ -99,52 +100,6 @@ def _info(arguments):
     for name, array in net.arrays().items():
         print(f"  {name:<16} {array.shape!s:<14} {array.dtype}")
     print(f"  {net.content_hash()}")
-
-
-def read_inputs(path):
-    """Read the inputs out of an npz file: its array "inputs", or the only one that it has.
-
-    Parameters
-    ----------
-    path : Path
-        The file. Nothing is ever unpickled.
-
-    Returns
-    -------
-    ndarray
-        As stored.
-
-    Raises
-    ------
-    ValueError, OSError
-        The file is missing, is no npz, or does not say which of its arrays is meant.
-
-    Examples
-    --------
-    >>> import pathlib, tempfile
-    >>> import numpy as np
-    >>> path = pathlib.Path(tempfile.mkdtemp()) / "x.npz"
-    >>> np.savez(path, inputs=np.zeros((5, 2)), targets=np.zeros(5))
-    >>> read_inputs(path).shape
-    (5, 2)
-    """
-    import zipfile
-
-    import numpy as np
-
-    try:
-        with np.load(_existing(path), allow_pickle=False) as file:
-            if not isinstance(file, np.lib.npyio.NpzFile):
-                raise ValueError("a single array; wanted an npz file")
-            names = file.files
-            name = "inputs" if "inputs" in names else names[0] if len(names) == 1 else None
-            if name is None:
-                raise ValueError(f'it holds {", ".join(names) or "nothing"}; wanted an array called "inputs"')
-            return file[name]
-    except FileNotFoundError:
-        raise
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as fault:
-        raise ValueError(f"{path}: no readable npz file of inputs: {fault}") from fault
 
 
 def _existing(path):

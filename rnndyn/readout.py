@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from rnndyn.kernels.pack import adjoint_panels, panels, to_lanes
+from rnndyn.kernels.jit import WIDTH
+from rnndyn.kernels.pack import adjoint_panels, blocks_of, panels, to_lanes
 from rnndyn.passes import OuterSum, apply_affine
 
 
@@ -14,7 +15,8 @@ class Readout:
     def __init__(self, net):
         self.net, self.W = net, net.W_hy
         if self.W is not None:
-            self.total = OuterSum(1, len(self.W), self.W.shape[1], net.dtype)
+            outputs, lanes = len(self.W), WIDTH[net.dtype.name]
+            self.total = OuterSum(1, blocks_of(outputs, net.dtype), lanes, outputs, self.W.shape[1], net.dtype)
 
     def sums(self, hidden):
         """Sums (batch, time, output) before the activation."""

@@ -47,21 +47,21 @@ SECTIONS = (
         "run",
         "What the network does",
         lambda r: plot.run(r["run"]),
-        "The first sequence of the run, component by component; settling, oscillation or irregular motion show here first.",
+        "The first sequence of the run, component by component; settling, oscillation and irregular motion show here.",
     ),
     Section(
         "fixed_points",
         "Fixed points",
         lambda r: plot.fixed_points(r["fixed_points"], run=_usable(r, "run")),
         "Grey lines are trajectories, seen along the two directions in which they vary most; they are drawn to filled "
-        "points and leave open ones along the short lines, their unstable directions.",
+        "points, which are stable, and leave open ones.",
     ),
     Section(
         "fixed_points",
         "Stability",
         lambda r: plot.eigenvalues(r["fixed_points"]),
-        "Each mark is an eigenvalue of the Jacobian at a fixed point: outside the circle that direction is unstable, near "
-        "it slow, and off the real axis it rotates.",
+        "Each mark is an eigenvalue of the Jacobian at a fixed point: outside the circle that direction is unstable, "
+        "near it slow, and off the real axis it rotates.",
     ),
     Section(
         "lyapunov_spectrum",
@@ -74,8 +74,8 @@ SECTIONS = (
         "jacobian_products",
         "Memory of a perturbation",
         lambda r: plot.jacobian_products(r["jacobian_products"]),
-        "How much the largest (blue) and the other (grey) directions of a perturbation have grown after so many steps; "
-        "no perturbation grows beyond the dashed bound.",
+        "How much a perturbation has grown after so many steps along the most sensitive direction (blue) and the next "
+        "seven (grey); none grows beyond the dashed bound.",
     ),
     Section(
         "gradient_flow",
@@ -106,6 +106,8 @@ def write_report(results, net, path) -> Path:
 
     Raises
     ------
+    ValueError
+        A result is not of the kind that its name says.
     OSError
         The folder is missing, or the disk is full.
 
@@ -118,9 +120,10 @@ def write_report(results, net, path) -> Path:
     '<!doctype html>'
     """
     results = _datasets(results)
+    _check_kinds(results)
     body = [_head(results, net), _table(headline(results, net))]
     body += [_section(k, section, results) for k, section in enumerate(SECTIONS) if section.result in results]
-    body.append(_footer(results, net))
+    body.append(_footer(net))
     path = Path(path)
     with replacing(path) as temporary:
         temporary.write_text(_page(f"rnndyn: {describe(net)}", body), encoding="utf-8")
@@ -134,6 +137,12 @@ def _datasets(results):
     from rnndyn.schema import as_data
 
     return {name: as_data(node.to_dataset()) for name, node in results.children.items()}
+
+
+def _check_kinds(results):
+    for name, ds in results.items():
+        if ds.attrs.get("kind") != name:
+            raise ValueError(f"results[{name!r}]: got a {ds.attrs.get('kind')!r} result; wanted one of its own name")
 
 
 def _usable(results, name):
@@ -155,7 +164,7 @@ def _head(results, net):
     loud = sum(len(caveats(ds)) for ds in results.values())
     lines = [
         f"<h1>{escape(type(net).__name__)} as a dynamical system</h1>",
-        f'<p class="lead">{escape(describe(net))}</p>',
+        f'<p class="lead">Fixed points, Lyapunov exponents and gradients, measured by {escape(_version(results))}.</p>',
     ]
     if loud:
         lines.append(
@@ -204,11 +213,10 @@ def _svg(figure, prefix, title):
     return text.replace("<svg", f'<svg role="img" aria-label="{escape(title)}"', 1).strip()
 
 
-def _footer(results, net):
-    first = next(iter(results.values()), None)
+def _footer(net):
     facts = [f"network {net.content_hash()}", repr(net)]
-    if first is not None:
-        facts.insert(
-            0, f"rnndyn {first.attrs.get('rnndyn_version', '')}, schema {first.attrs.get('schema_version', '')}"
-        )
     return "<footer>" + "<br>".join(escape(fact) for fact in facts) + "</footer>"
+
+
+def _version(results):
+    return " ".join(["rnndyn", *sorted({str(ds.attrs["rnndyn_version"]) for ds in results.values()})])

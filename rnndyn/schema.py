@@ -220,6 +220,9 @@ def omitted(kind: str, reason: str, *, net=None) -> Dataset:
 def as_data(ds: Dataset) -> Dataset:
     """Make data of what xarray takes for coordinates: variables named like one of their dimensions, as `state` is.
 
+    As coordinates they would silently be missing from ``ds.mean("batch")``. As data they have one price: `assign` and
+    `merge` refuse the Dataset until ``ds.set_coords("state")``.
+
     Examples
     --------
     >>> import xarray as xr

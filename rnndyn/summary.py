@@ -103,6 +103,8 @@ def caveats(ds) -> list[str]:
     >>> caveats(ds)
     ['1 of 1 rows had not converged: more steps are wanted.']
     """
+    if "omitted" in ds.attrs:
+        return []
     total = ds["status"].size if "status" in ds else 0
     said = [
         f"{n} of {total} rows {MEANING.get(code, 'are marked ' + code.meaning.replace('_', ' '))}."
@@ -121,7 +123,7 @@ def _missing_points(ds):
         yield f"The indices sum to {got} instead of {expected}: fixed points are missing, or some are degenerate."
     undecided = int((ds["stability"].values == "undecided").sum())
     if undecided:
-        yield f"The stability of {_count(undecided, 'point')} is undecided: an eigenvalue lies within its error of the circle."
+        yield f"The stability of {_count(undecided, 'point')} is undecided: an eigenvalue is too near the circle."
     missing = ds.attrs.get("estimated_missing", 0)
     if missing and np.isfinite(missing) and missing >= 0.5:
         yield f"An estimated {missing:.3g} more points would be found by more starts."
@@ -144,8 +146,10 @@ def _lyapunov_spectrum(ds):
     units = ds["exponent"].attrs["units"]
     exponent, error = ds["exponent"].values.reshape(-1, ds.sizes["index"]), ds["stderr"].values
     leading, error = float(np.median(exponent[:, 0])), float(np.median(error.reshape(exponent.shape)[:, 0]))
-    numbers = [Number("Leading Lyapunov exponent", f"{leading:.4g} ± {error:.2g} {units}", _sign(leading, error))]
-    for name, title, units in (
+    numbers = [
+        Number("Leading Lyapunov exponent", f"{_text(leading, 4)} ± {_text(error, 2)} {units}", _sign(leading, error))
+    ]
+    for name, title, ending in (
         ("dimension", "Kaplan–Yorke dimension", ""),
         ("entropy_rate", "Entropy rate", f" {units}"),
         ("sum_rule_defect", "Sum-rule defect", f" {units}"),
@@ -153,7 +157,7 @@ def _lyapunov_spectrum(ds):
         value = float(np.median(ds[name].values))
         known = np.isfinite(value)
         numbers.append(
-            Number(title, f"{value:.4g}{units}" if known else "unknown", _NOTES[name if known else "unknown"])
+            Number(title, f"{_text(value, 4)}{ending}" if known else "unknown", _NOTES[name if known else "unknown"])
         )
     return numbers
 
@@ -182,8 +186,8 @@ def _gradient_flow(ds):
     return [
         Number(
             "Gradient growth going back",
-            f"{rate:.3g} nat/step",
-            f"{note}, by a factor of e in {abs(1 / rate):.3g} steps",
+            f"{_text(rate, 3)} nat/step",
+            f"{note}, by a factor of e in {_text(abs(1 / rate), 3)} steps",
         )
     ]
 
@@ -215,6 +219,10 @@ def decay_rate(ds) -> float:
     logs = ds["log_gradient_norm"].transpose(..., "time").values.reshape(-1, len(time))
     slopes = [-np.polyfit(time[ok], row[ok], 1)[0] for row in logs if (ok := np.isfinite(row)).sum() > 1]
     return float(np.median(slopes)) if slopes else float("nan")
+
+
+def _text(value, digits):
+    return f"{value:.{digits}g}".replace("-", "−")
 
 
 def _count(n, word):

@@ -2,6 +2,7 @@
 
 import inspect
 import sys
+from functools import cache
 
 import numpy as np
 from llvmlite import ir
@@ -10,7 +11,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic, models, overload, register_model
 
 from rnndyn.cells import contract
-from rnndyn.kernels.jit import FLAGS, REGISTER_BYTES, WIDTH, formula
+from rnndyn.kernels.jit import INLINED, REGISTER_BYTES, WIDTH, formula
 from rnndyn.kernels.lanes import INT64, Lanes, call, flat, pointer, read, vector_at, write
 from rnndyn.kernels.tile import tile
 
@@ -64,19 +65,19 @@ def register_formulas(cell):
                 formula(function)
 
 
-@overload(contract.update, jit_options=FLAGS)
+@overload(contract.update, jit_options=INLINED)
 def _update(p, a, s, q):
     function = p.cell.update
     return lambda p, a, s, q: function(p, a, s, q)
 
 
-@overload(contract.partials, jit_options=FLAGS)
+@overload(contract.partials, jit_options=INLINED)
 def _partials(p, a, s, q):
     function = p.cell.partials
     return lambda p, a, s, q: function(p, a, s, q)
 
 
-@overload(contract.rate, jit_options=FLAGS)
+@overload(contract.rate, jit_options=INLINED)
 def _rate(p, a, s):
     function = p.cell.rate
     if function is None:
@@ -84,7 +85,7 @@ def _rate(p, a, s):
     return lambda p, a, s: function(p, a, s)
 
 
-@overload(contract.rate_partials, jit_options=FLAGS)
+@overload(contract.rate_partials, jit_options=INLINED)
 def _rate_partials(p, a, s):
     function = p.cell.rate_partials
     if function is None:
@@ -92,18 +93,19 @@ def _rate_partials(p, a, s):
     return lambda p, a, s: function(p, a, s)
 
 
-@overload(contract.phi, jit_options=FLAGS)
+@overload(contract.phi, jit_options=INLINED)
 def _phi(p, x):
     function = p.cell.activation.value
     return lambda p, x: function(x)
 
 
-@overload(contract.dphi, jit_options=FLAGS)
+@overload(contract.dphi, jit_options=INLINED)
 def _dphi(p, x):
     function = p.cell.activation.slope
     return lambda p, x: function(x)
 
 
+@cache
 def slots(cell, source):
     """First pre-activation that ``source`` drives, and how many do; they stand side by side."""
     driven = [k for k, drive in enumerate(cell.drives) if source in drive]
@@ -180,7 +182,7 @@ def product(k, source, rows, out, init, left, right, depth):
     tile(rows, slots(k, source)[1], out, init, left, right, depth)
 
 
-@overload(product, prefer_literal=True, jit_options=FLAGS)
+@overload(product, prefer_literal=True, jit_options=INLINED)
 def _product(k, source, rows, out, init, left, right, depth):
     many, columns = rows_of(k.cell), slots(k.cell, source.literal_value)[1]
 
@@ -198,7 +200,7 @@ def wide_product(k, source, panels, out, init, left, right, depth):
     tile(panels, slots(k, source)[1], out, init, left, right, depth)
 
 
-@overload(wide_product, prefer_literal=True, jit_options=FLAGS)
+@overload(wide_product, prefer_literal=True, jit_options=INLINED)
 def _wide_product(k, source, panels, out, init, left, right, depth):
     many, columns = panels_of(k.cell), slots(k.cell, source.literal_value)[1]
 
@@ -245,7 +247,7 @@ def _gather(typing, array, index, axis, count):
     return result(array, index, axis, count), codegen
 
 
-@overload(gather, prefer_literal=True, jit_options=FLAGS)
+@overload(gather, prefer_literal=True, jit_options=INLINED)
 def _overload_gather(array, index, axis, count):
     return lambda array, index, axis, count: _gather(array, index, axis, count)
 
@@ -265,7 +267,7 @@ def _scatter(typing, array, index, axis, values):
     return types.void(array, index, axis, values), codegen
 
 
-@overload(scatter, prefer_literal=True, jit_options=FLAGS)
+@overload(scatter, prefer_literal=True, jit_options=INLINED)
 def _overload_scatter(array, index, axis, values):
     return lambda array, index, axis, values: _scatter(array, index, axis, values)
 
@@ -315,7 +317,7 @@ def _scatter_part(typing, array, index, axis, values, count):
     return types.void(array, index, axis, values, count), codegen
 
 
-@overload(scatter_part, prefer_literal=True, jit_options=FLAGS)
+@overload(scatter_part, prefer_literal=True, jit_options=INLINED)
 def _overload_scatter_part(array, index, axis, values, lanes):
     return lambda array, index, axis, values, lanes: _scatter_part(array, index, axis, values, lanes)
 
@@ -340,7 +342,7 @@ def _load_part(typing, array, index, count):
     return lanes(array, index, count), codegen
 
 
-@overload(load_part, jit_options=FLAGS)
+@overload(load_part, jit_options=INLINED)
 def _overload_load_part(array, index, lanes):
     return lambda array, index, lanes: _load_part(array, index, lanes)
 
@@ -350,7 +352,7 @@ def pre_activations(k, a, index):
     return gather(a, index, 2, len(k.drives))
 
 
-@overload(pre_activations, jit_options=FLAGS)
+@overload(pre_activations, jit_options=INLINED)
 def _pre_activations(k, a, index):
     count = len(k.cell.drives)
     return lambda k, a, index: gather(a, index, 2, count)
@@ -361,7 +363,7 @@ def states(k, s, index):
     return gather(s, index, 2, k.states)
 
 
-@overload(states, jit_options=FLAGS)
+@overload(states, jit_options=INLINED)
 def _states(k, s, index):
     count = k.cell.states
     return lambda k, s, index: gather(s, index, 2, count)
@@ -372,7 +374,7 @@ def parameters(k, q, block):
     return gather(q, (0, block, 0), 0, k.parameters)
 
 
-@overload(parameters, jit_options=FLAGS)
+@overload(parameters, jit_options=INLINED)
 def _parameters(k, q, block):
     count = k.cell.parameters
     return lambda k, q, block: gather(q, (0, block, 0), 0, count)
@@ -429,14 +431,14 @@ _pull = contraction(lambda D, l: [[(D[c][k], c) for c in l] for k in range(len(D
 _push = contraction(lambda D, v: [[(row[k], k) for k in v] for row in D])
 
 
-@overload(pull, jit_options=FLAGS)
+@overload(pull, jit_options=INLINED)
 def _overload_pull(D, l):  # noqa: E741
     if len(D[0]) == 0:
         return lambda D, l: ()
     return lambda D, l: _pull(D, l)
 
 
-@overload(push, jit_options=FLAGS)
+@overload(push, jit_options=INLINED)
 def _overload_push(D, v):
     return lambda D, v: _push(D, v)
 
@@ -450,7 +452,7 @@ def _plus(typing, v, w):
     return v(v, w), codegen
 
 
-@overload(plus, jit_options=FLAGS)
+@overload(plus, jit_options=INLINED)
 def _overload_plus(v, w):
     return lambda v, w: _plus(v, w)
 
@@ -464,6 +466,6 @@ def _scaled(typing, x, v):
     return v(x, v), codegen
 
 
-@overload(scaled, jit_options=FLAGS)
+@overload(scaled, jit_options=INLINED)
 def _overload_scaled(x, v):
     return lambda x, v: _scaled(x, v)

@@ -1,7 +1,6 @@
 """The one place for compiler flags, for the vector width of this processor, and for entering parallel code."""
 
 import threading
-from contextlib import contextmanager
 
 import llvmlite.binding as llvm
 import numba
@@ -9,6 +8,8 @@ from numba.extending import register_jitable
 
 # Only contraction to fused multiply-adds: NaN checks and the order of sums stay as written.
 FLAGS = {"error_model": "numpy", "fastmath": {"contract"}}
+# Everything below a kernel is inlined: a call with a dozen blocks and arrays costs as much as a small tile.
+INLINED = FLAGS | {"forceinline": True}
 
 
 def register_bytes():
@@ -23,8 +24,8 @@ REGISTER_BYTES = register_bytes()
 WIDTH = {"float32": REGISTER_BYTES // 4, "float64": REGISTER_BYTES // 8}
 
 kernel = numba.njit(cache=True, parallel=True, nogil=True, **FLAGS)
-routine = numba.njit(cache=True, nogil=True, **FLAGS)
-formula = register_jitable(**FLAGS)
+routine = numba.njit(cache=True, nogil=True, **INLINED)
+formula = register_jitable(**INLINED)
 
 # Numba's portable threading layer aborts the process when two Python threads enter parallel code at once.
 _entry = threading.RLock()
@@ -37,13 +38,19 @@ def threads_for(operations, items):
     return max(1, min(numba.get_num_threads(), items, int(operations / WORTH_A_THREAD)))
 
 
-@contextmanager
-def parallel(threads):
-    """Enter parallel code with this many threads, one Python thread at a time."""
-    with _entry:
-        before = numba.get_num_threads()
-        numba.set_num_threads(threads)
-        try:
-            yield
-        finally:
-            numba.set_num_threads(before)
+class parallel:  # noqa: N801
+    """Enter parallel code with this many threads, one Python thread at a time: ``with parallel(2): kernel(...)``."""
+
+    def __init__(self, threads):
+        self.threads = threads
+
+    def __enter__(self):
+        _entry.acquire()
+        self.before = numba.get_num_threads()
+        if self.before != self.threads:
+            numba.set_num_threads(self.threads)
+
+    def __exit__(self, *failure):
+        if self.before != self.threads:
+            numba.set_num_threads(self.before)
+        _entry.release()

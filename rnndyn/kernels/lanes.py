@@ -13,7 +13,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic, models, overload, register_model
 
 from rnndyn.cells import functions, primitives
-from rnndyn.kernels.jit import FLAGS, WIDTH, formula
+from rnndyn.kernels.jit import FLAGS, INLINED, WIDTH, formula
 
 CONTRACT = tuple(FLAGS["fastmath"])
 INT32, INT64 = ir.IntType(32), ir.IntType(64)
@@ -101,7 +101,7 @@ def register(function, emit):
         return (lambda x, y, z: primitive((x, y, z))) if isinstance(x, Lanes) else None
 
     count = emit.__code__.co_argcount - 2
-    overload(function, strict=False, jit_options=FLAGS)((one, two, three)[count - 1])
+    overload(function, strict=False, jit_options=INLINED)((one, two, three)[count - 1])
 
 
 def select(builder, comparison, x, y, yes, no):
@@ -248,12 +248,12 @@ def _store(typing, array, index, value):
     return types.void(array, index, value), codegen
 
 
-@overload(load, jit_options=FLAGS)
+@overload(load, jit_options=INLINED)
 def _overload_load(array, index):
     return lambda array, index: _load(array, index)
 
 
-@overload(store, jit_options=FLAGS)
+@overload(store, jit_options=INLINED)
 def _overload_store(array, index, value):
     return lambda array, index, value: _store(array, index, value)
 

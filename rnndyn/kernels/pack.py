@@ -1,10 +1,40 @@
 """From weight matrices to the panels that the register tile reads, and from packed results back."""
 
+from typing import Any, NamedTuple
+
 import numpy as np
 
 from rnndyn.kernels.dispatch import slots
 from rnndyn.kernels.jit import WIDTH
 from rnndyn.kernels.tile import aligned_zeros
+
+
+class Layout(NamedTuple):
+    """Packed weights of one network, and the sizes that its passes need at every call."""
+
+    weights: Any
+    cell: type
+    dtype: np.dtype
+    units: int
+    inputs: int
+    states: int
+    gates: int
+    blocks: int
+    lanes: int
+    trained: int
+    x: tuple[int, int]
+    h: tuple[int, int]
+    m: tuple[int, int]
+
+
+def layout(net):
+    """Layout of a cell network."""
+    cell = net.cell
+    weights = pack(cell, *net.cell_weights())
+    gates, blocks, lanes = weights.b.shape
+    trained = cell.parameters if cell.trainable else 0
+    sizes = net.hidden_size, net.input_size, cell.states, gates, blocks, lanes, trained
+    return Layout(weights, cell, weights.b.dtype, *sizes, *(slots(cell, source) for source in "xhm"))
 
 
 def blocks_of(units, dtype):

@@ -5,14 +5,15 @@ chain of fused multiply-adds in the order of ``k``, whatever the shape of the ti
 grouped nor on the number of threads.
 """
 
+import math
+
+import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic, models, overload, register_model
 
-import numpy as np
-
-from rnndyn.kernels.jit import FLAGS, WIDTH
+from rnndyn.kernels.jit import INLINED, WIDTH
 from rnndyn.kernels.lanes import INT64, Lanes, call, flat, pointer, read, splat, write
 
 
@@ -86,7 +87,7 @@ def _block(typing, array, index, row, column, deep):
     return Block(array.dtype, tuple(axis is None for axis in axes))(array, index, row, column, deep), codegen
 
 
-@overload(block, prefer_literal=True, jit_options=FLAGS)
+@overload(block, prefer_literal=True, jit_options=INLINED)
 def _overload_block(array, index, row, column, deep):
     return lambda array, index, row, column, deep: _block(array, index, row, column, deep)
 
@@ -162,7 +163,7 @@ def _tile(typing, rows, columns, out, init, left, right, depth):
     return types.void(rows, columns, out, init, left, right, depth), codegen
 
 
-@overload(tile, prefer_literal=True, jit_options=FLAGS)
+@overload(tile, prefer_literal=True, jit_options=INLINED)
 def _overload_tile(rows, columns, out, init, left, right, depth):
     return lambda rows, columns, out, init, left, right, depth: _tile(rows, columns, out, init, left, right, depth)
 
@@ -170,14 +171,12 @@ def _overload_tile(rows, columns, out, init, left, right, depth):
 def aligned_empty(shape, dtype):
     """Uninitialised array whose data starts on a cache line, which whole-register loads need to be fast."""
     dtype = np.dtype(dtype)
-    size = int(np.prod(shape)) * dtype.itemsize
-    raw = np.empty(size + 64, np.uint8)
-    start = -raw.ctypes.data % 64
-    return raw[start : start + size].view(dtype).reshape(shape)
+    raw = np.empty(math.prod(shape) * dtype.itemsize + 64, np.uint8)
+    return np.ndarray(shape, dtype, raw, -raw.ctypes.data % 64)
 
 
 def aligned_zeros(shape, dtype):
     """Array of zeros whose data starts on a cache line."""
     array = aligned_empty(shape, dtype)
-    array[...] = 0
+    array.fill(0)
     return array

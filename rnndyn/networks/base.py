@@ -8,14 +8,28 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any, ClassVar, dataclass_transform
 
 import numpy as np
 
 from rnndyn.validate import as_array, as_dtype, check_shape, choice
 
-network = dataclasses.dataclass(frozen=True, eq=False, repr=False)
-"""The decorator of every class of networks."""
+
+@dataclass_transform(frozen_default=True, eq_default=False)
+def network(cls: type) -> Any:
+    """Decorate a class of networks: a frozen dataclass that compares and shows itself as `Network` does.
+
+    Parameters
+    ----------
+    cls
+        A subclass of `Network`.
+
+    Returns
+    -------
+    type
+        The same class.
+    """
+    return dataclasses.dataclass(frozen=True, eq=False, repr=False)(cls)
 
 
 class Network:
@@ -39,10 +53,6 @@ class Network:
     _scalar: ClassVar[tuple[str, ...]] = ()  # array fields that may also be a single number
     _constant: ClassVar[tuple[str, ...]] = ()  # array fields that training leaves alone
     _choices: ClassVar[Mapping[str, tuple[str, ...]]] = {}  # option -> its values
-
-    W_hy = None
-    b_y = None
-    output_activation = "identity"
 
     def __post_init__(self) -> None:
         for name, allowed in self._choices.items():
@@ -101,6 +111,21 @@ class Network:
         return 0 if self.W_hy is None else self.W_hy.shape[0]
 
     @property
+    def W_hy(self) -> Any:
+        """The weights of the read-out, (O, H), or None."""
+        return None
+
+    @property
+    def b_y(self) -> Any:
+        """The bias of the read-out, (O,), or None."""
+        return None
+
+    @property
+    def output_activation(self) -> str:
+        """Activation of the read-out."""
+        return "identity"
+
+    @property
     def dtype(self) -> np.dtype:
         """float32 or float64."""
         return next(array.dtype for array in self._own().values() if array.ndim)
@@ -108,7 +133,7 @@ class Network:
     # --- contents -----------------------------------------------------------------------------------------------------
 
     def parts(self) -> dict[str, Network]:
-        """Networks that this network is made of.
+        """Return the networks that this network is made of.
 
         Returns
         -------
@@ -129,7 +154,7 @@ class Network:
         return own | {f"{p}.{name}": a for p, part in self.parts().items() for name, a in part.arrays().items()}
 
     def constants(self) -> dict[str, np.ndarray]:
-        """Arrays that training leaves alone (`Leaky.alpha`, the noise of `Linear`), named as in `arrays`.
+        """Return the arrays that training leaves alone (`Leaky.alpha`, the noise of `Linear`), named as in `arrays`.
 
         Returns
         -------
@@ -140,7 +165,7 @@ class Network:
         return own | {f"{p}.{name}": a for p, part in self.parts().items() for name, a in part.constants().items()}
 
     def options(self) -> dict[str, Any]:
-        """Fields that are not arrays: ``activation``, ``form``, ``reset`` ...
+        """Return the fields that are not arrays: ``activation``, ``form``, ``reset`` ...
 
         Returns
         -------
@@ -179,6 +204,10 @@ class Network:
             digest.update(little.tobytes())
         return digest.hexdigest()
 
+    @classmethod
+    def _fields(cls) -> list[str]:
+        return list(cls.__dataclass_fields__)  # type: ignore[attr-defined]
+
     def _own(self) -> dict[str, np.ndarray]:
         return {name: getattr(self, name) for name in self._dims if getattr(self, name) is not None}
 
@@ -208,9 +237,8 @@ class Network:
         >>> Elman.random(4, rng=0).replace(activation="relu").activation
         'relu'
         """
-        known = [field.name for field in dataclasses.fields(self)]
-        refuse_unknown(type(self), fields, known)
-        return dataclasses.replace(self, **fields)
+        refuse_unknown(type(self), fields, self._fields())
+        return type(self)(**{name: getattr(self, name) for name in self._fields()} | fields)
 
     def with_arrays(self, arrays: Mapping[str, Any]) -> Network:
         """Network of the same class with some of the arrays replaced.
@@ -269,7 +297,7 @@ class Network:
 
     def __reduce__(self) -> tuple:
         # A copy or an unpickled network is made anew: checked, and read-only again.
-        return _rebuild, (type(self), {field.name: getattr(self, field.name) for field in dataclasses.fields(self)})
+        return _rebuild, (type(self), {name: getattr(self, name) for name in self._fields()})
 
     def __repr__(self) -> str:
         sizes = {name: getattr(self, name) for name in ("hidden_size", "input_size", "output_size")}
@@ -295,7 +323,7 @@ class Gradients:
         self._constant = tuple(constant)
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """Gradients by the keys of ``network.arrays()``.
+        """Return the gradients by the keys of ``network.arrays()``.
 
         Returns
         -------

@@ -16,7 +16,7 @@ DROP = "drop it with .replace(W_hy=None, b_y=None)"
 
 
 @network
-class Stack(Network):
+class Stack(Network):  # numpydoc ignore=PR02
     """Layers on top of each other: within a time step the hidden state of layer k is the input of layer k + 1.
 
     Parameters
@@ -59,7 +59,7 @@ class Stack(Network):
         self._set("layers", _one_dtype(self.layers))
 
     def parts(self) -> dict[str, Network]:
-        """Networks that this network is made of.
+        """Return the networks that this network is made of.
 
         Returns
         -------
@@ -107,7 +107,7 @@ class Stack(Network):
         return self.layers[-1].output_activation
 
     def fold_gradients(self, layers: Sequence[Gradients]) -> Gradients:
-        """Gradients of the stack from those of its layers.
+        """Join the gradients of the stack from those of its layers.
 
         Parameters
         ----------
@@ -129,7 +129,7 @@ class Stack(Network):
         output_size: int = 0,
         *,
         layers: int = 2,
-        cell: type = Elman,
+        cell: Any = Elman,
         rng: Any = None,
         **fields: Any,
     ) -> Stack:
@@ -168,7 +168,7 @@ class Stack(Network):
 
 
 @network
-class Bidirectional(Network):
+class Bidirectional(Network):  # numpydoc ignore=PR02
     """Two networks that read the same inputs, one forward in time and one backward ([schuster1997]_).
 
     Their hidden states are put side by side. It has no step of its own (the backward half needs the future), so it
@@ -231,7 +231,7 @@ class Bidirectional(Network):
         return outputs | {"unit": self.hidden_size}
 
     def parts(self) -> dict[str, Network]:
-        """Networks that this network is made of.
+        """Return the networks that this network is made of.
 
         Returns
         -------
@@ -264,7 +264,7 @@ class Bidirectional(Network):
         return self.forward.dtype
 
     def fold_gradients(self, forward: Gradients, backward: Gradients, W_hy=None, b_y=None) -> Gradients:
-        """Gradients of both directions and of the read-out, as one.
+        """Join the gradients of both directions and of the read-out, as one.
 
         Parameters
         ----------
@@ -289,7 +289,7 @@ class Bidirectional(Network):
         input_size: int = 0,
         output_size: int = 0,
         *,
-        cell: type = Elman,
+        cell: Any = Elman,
         rng: Any = None,
         **fields: Any,
     ) -> Bidirectional:

@@ -12,7 +12,7 @@ from rnndyn.networks.recurrent import ACTIVATIONS, OUTPUT_ACTIVATIONS, CellNetwo
 
 
 @network
-class Elman(CellNetwork):
+class Elman(CellNetwork):  # numpydoc ignore=PR02
     """Simple recurrent network ([elman1990]_, section "Networks with memory"); the equation is in `rnndyn.cells.elman`.
 
     Parameters
@@ -68,7 +68,7 @@ class Elman(CellNetwork):
 
 
 @network
-class Linear(CellNetwork):
+class Linear(CellNetwork):  # numpydoc ignore=PR02
     """Linear network, with Gaussian noise if wanted: a linear state-space model ([kalman1960]_).
 
     Its step is that of `rnndyn.cells.elman` without a nonlinearity, plus noise of covariance `process_noise`; its

@@ -12,7 +12,7 @@ from rnndyn.networks.recurrent import CellNetwork
 
 
 @network
-class GRU(CellNetwork):
+class GRU(CellNetwork):  # numpydoc ignore=PR02
     """Gated recurrent unit ([cho2014]_, section 2.3); the equations are in `rnndyn.cells.gru`.
 
     Parameters
@@ -84,7 +84,7 @@ class GRU(CellNetwork):
         return self._signed(W_xh), self._signed(W_hh), self._signed(b_h), b_hn, q
 
     def fold_gradients(self, W_xh, W_hh, b_h, b_hn=None, q=None, W_hy=None, b_y=None) -> Gradients:
-        """Gradients by field, with the signs that `update` implies.
+        """Return gradients by field, with the signs that `update` implies.
 
         Parameters
         ----------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import KW_ONLY
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from rnndyn.networks.recurrent import ACTIVATIONS, CellNetwork
 
 
 @network
-class Leaky(CellNetwork):
+class Leaky(CellNetwork):  # numpydoc ignore=PR02
     """Leaky (continuous-time) recurrent network ([jaeger2007]_, section 2); the equations are in `rnndyn.cells.leaky`.
 
     Parameters
@@ -83,7 +83,7 @@ class Leaky(CellNetwork):
         return {"alpha": np.asarray(q[0].sum()) if self.alpha.ndim == 0 else q[0]}
 
     @classmethod
-    def random(cls, hidden_size: int, input_size: int = 0, output_size: int = 0, **fields: Any) -> Leaky:
+    def random(cls, hidden_size: int, input_size: int = 0, output_size: int = 0, **fields: Any) -> Self:
         """Draw a random network, as `CellNetwork.random` does; ``alpha`` is 0.2 unless given.
 
         Parameters

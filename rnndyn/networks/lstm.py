@@ -12,7 +12,7 @@ from rnndyn.networks.recurrent import CellNetwork
 
 
 @network
-class LSTM(CellNetwork):
+class LSTM(CellNetwork):  # numpydoc ignore=PR02
     """Long short-term memory ([hochreiter1997]_) with forget gate ([gers2000]_); equations in `rnndyn.cells.lstm`.
 
     Parameters

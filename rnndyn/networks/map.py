@@ -1,6 +1,6 @@
 """A dynamical system of the user's own: a step function, with its derivatives given or derived.
 
-Where no Jacobian is given, it is the complex step derivative of the step ([squire1998]_, equation 6), which is exact to
+Where no Jacobian is given, it is the complex step derivative of the step ([squire1998]_), which is exact to
 rounding; it is checked against a central difference at every point. Where the two disagree, or the step refuses complex
 numbers (`abs`, `max`, comparisons, compiled code with fixed types), central differences with Richardson's extrapolation
 ([ridders1982]_) take its place, which is good to some ten digits; the logger "rnndyn" says so, once a network.
@@ -49,7 +49,8 @@ class Map(Network):
     Raises
     ------
     TypeError, ValueError
-        For arguments of the wrong kind; when it is run, for a step or a Jacobian that returns something of the wrong shape.
+        For arguments of the wrong kind; when it is run, for a step or a Jacobian that returns something of the wrong
+        shape.
 
     Notes
     -----
@@ -74,7 +75,7 @@ class Map(Network):
 
     def __post_init__(self) -> None:
         if not callable(self.step):
-            raise TypeError(f"step is a {type(self.step).__name__}: a function step(state, input, parameters) is wanted")
+            raise TypeError(f"step is a {type(self.step).__name__}: pass step(state, input, parameters)")
         if self.jacobian is not None and not callable(self.jacobian):
             raise TypeError(f"jacobian is a {type(self.jacobian).__name__}: a function is wanted, or None")
         if self.state_size is None:
@@ -94,7 +95,7 @@ class Map(Network):
 
     @property
     def derivative(self) -> str:
-        """How derivatives were found so far: "given", "complex step", or "central differences" (at some points at least)."""
+        """How derivatives were found so far: "given", "complex step", or (in some points) "central differences"."""
         if self.jacobian is not None:
             return "given"
         return "complex step" if self._fallback is None else "central differences"
@@ -113,7 +114,8 @@ class Map(Network):
 def _frozen(value: Any, name: str) -> Any:
     """Same structure, its arrays copied, native, finite and read-only."""
     if isinstance(value, np.ndarray) and value.dtype.kind in "fiub":
-        array = np.array(value, dtype=np.float64 if value.dtype.kind == "f" else value.dtype.newbyteorder("="), order="C")
+        dtype = np.float64 if value.dtype.kind == "f" else value.dtype.newbyteorder("=")
+        array = np.array(value, dtype=dtype, order="C")
         check_finite(array, name)
         array.flags.writeable = False
         return array
@@ -125,7 +127,7 @@ def _frozen(value: Any, name: str) -> Any:
     return value
 
 
-# ---- what rnndyn.dynamics asks of every network, for a Map ------------------------------------------------------------
+# ---- what rnndyn.dynamics asks of every network, for a Map -----------------------------------------------------------
 
 
 def step_map(net: Map, s: np.ndarray, x: np.ndarray | None) -> np.ndarray:
@@ -230,7 +232,7 @@ def tangent_map(net: Map, s: np.ndarray, x: np.ndarray | None, Q: np.ndarray) ->
     return step_map(net, s, x), np.array(pushed).reshape(Q.shape)
 
 
-# ---- one evaluation ---------------------------------------------------------------------------------------------------
+# ---- one evaluation --------------------------------------------------------------------------------------------------
 
 
 def _inputs(net: Map, x: np.ndarray | None, rows: int) -> np.ndarray:
@@ -275,7 +277,7 @@ def _shaped(value: Any, shape: tuple[int, ...], name: str) -> np.ndarray:
     return array
 
 
-# ---- derivatives ------------------------------------------------------------------------------------------------------
+# ---- derivatives -----------------------------------------------------------------------------------------------------
 
 
 class _quiet(warnings.catch_warnings):
@@ -314,7 +316,7 @@ def _complex_step(net: Map, at: np.ndarray, along: Callable, U: np.ndarray) -> n
     try:
         values = np.stack([_called(net, *along(at + 1j * COMPLEX_STEP * u)) for u in U.T], axis=1)
     except Exception as error:
-        numba = type(error).__module__.startswith("numba")  # a typing error of the step: it would be the same every time
+        numba = type(error).__module__.startswith("numba")  # the step cannot be typed: not now, not later
         if not (numba or isinstance(error, REFUSALS)):
             raise
         if numba:
@@ -343,12 +345,12 @@ def _agrees(net: Map, at: np.ndarray, along: Callable, U: np.ndarray, D: np.ndar
 
 def _fall_back(net: Map, reason: str) -> None:
     if net._fallback is None:
-        log.warning("%r: %s; its derivatives are central differences where needed (pass jacobian= to give them)", net, reason)
+        log.warning("%r: %s; derivatives are central differences where needed (or pass jacobian=)", net, reason)
         net._set("_fallback", reason)
 
 
 def _central(f: Callable, at: np.ndarray, u: np.ndarray) -> np.ndarray:
-    """Central differences along u at steps h and h/2, extrapolated; of three h the one with the least estimated error."""
+    """Central differences along u at steps h and h/2, extrapolated; of three h that of the least estimated error."""
     size = EPS * (np.abs(f(at)).max() + np.abs(at).max())
     best, least = None, np.inf
     for h in (1e-3, 1e-5, 1e-7):

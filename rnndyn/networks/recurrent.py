@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -26,6 +25,10 @@ class CellNetwork(Network):
 
     gates: ClassVar[tuple[str, ...]] = ("h",)
     """The blocks of H rows in W_xh, W_hh and b_h, in order."""
+
+    W_xh: Any
+    W_hh: Any
+    b_h: Any
 
     _dims = {
         "W_xh": ("gate", "input"),
@@ -73,7 +76,9 @@ class CellNetwork(Network):
         Returns
         -------
         W_xh : (G*H, I)
+            Input weights.
         W_hh : (G*H, H)
+            Recurrent weights.
         b_h : (G*H,)
             Zeros where the network has no biases.
         b_hn : (H,) or None
@@ -93,7 +98,7 @@ class CellNetwork(Network):
         return {}
 
     def fold_gradients(self, W_xh, W_hh, b_h, b_hn=None, q=None, W_hy=None, b_y=None) -> Gradients:
-        """Gradients by field, from gradients with respect to what `cell_weights` gives and to the read-out.
+        """Return gradients by field, from gradients with respect to what `cell_weights` gives and to the read-out.
 
         Parameters
         ----------
@@ -117,17 +122,17 @@ class CellNetwork(Network):
         return Gradients(dict.fromkeys(self._dims) | present, constant=self._constant)
 
     @cached_property
-    def packed(self) -> Any:
+    def layout(self) -> Any:
         """Weights in the layout that the kernels read, made once a network.
 
         Returns
         -------
-        Cell
-            A NamedTuple of the type `cell`.
+        Layout
+            See `rnndyn.kernels.pack`.
         """
-        from rnndyn.kernels.pack import pack
+        from rnndyn.kernels.pack import layout
 
-        return pack(self.cell, *self.cell_weights())
+        return layout(self)
 
     # --- random networks ----------------------------------------------------------------------------------------------
 
@@ -143,7 +148,7 @@ class CellNetwork(Network):
         rng: Any = None,
         dtype: Any = "float64",
         **fields: Any,
-    ) -> CellNetwork:
+    ) -> Self:
         """Random network.
 
         Recurrent weights are drawn gate by gate. Input weights are normal with variance 1/I, read-out weights normal
@@ -189,7 +194,7 @@ class CellNetwork(Network):
         gain = as_number(gain, "gain", minimum=0.0)
         choice(recurrent, "recurrent", RECURRENT)
         dtype, rng, G = as_dtype(dtype), as_generator(rng), len(cls.gates)
-        refuse_unknown(cls, fields, [field.name for field in dataclasses.fields(cls)])
+        refuse_unknown(cls, fields, cls._fields())
         drawn: dict[str, Any] = {"W_hh": np.concatenate([recurrent_weights(H, gain, recurrent, rng) for _ in range(G)])}
         drawn["W_xh"] = rng.standard_normal((G * H, inputs)) / math.sqrt(max(inputs, 1))
         drawn |= cls._initial_biases(H)
@@ -203,7 +208,22 @@ class CellNetwork(Network):
 
 
 def recurrent_weights(H: int, gain: float, kind: str, rng: np.random.Generator) -> np.ndarray:
-    """(H, H) float64 matrix of the given kind (see `CellNetwork.random`)."""
+    """Draw recurrent weights of one gate.
+
+    Parameters
+    ----------
+    H
+        Number of hidden units.
+    gain, kind
+        Scale and kind, as in `CellNetwork.random`.
+    rng
+        Source of the random numbers; ``"identity"`` takes none.
+
+    Returns
+    -------
+    ndarray
+        (H, H), float64.
+    """
     if kind == "identity":
         return gain * np.eye(H)
     if kind == "xavier":

@@ -4,7 +4,7 @@ from numba import prange
 from numba.extending import overload
 
 from rnndyn.kernels.dispatch import load_part
-from rnndyn.kernels.jit import FLAGS, WIDTH, kernel, routine
+from rnndyn.kernels.jit import INLINED, WIDTH, kernel, routine
 from rnndyn.kernels.lanes import load, store, width_of
 from rnndyn.kernels.tile import block, tile
 
@@ -16,7 +16,7 @@ def accumulate(columns, out, left, right, depth):
     tile(min(8, WIDTH[out.dtype.name]), columns, out, out, left, right, depth)
 
 
-@overload(accumulate, jit_options=FLAGS)
+@overload(accumulate, jit_options=INLINED)
 def _accumulate(columns, out, left, right, depth):
     rows = min(8, WIDTH[out.dtype.name])
 
