@@ -233,7 +233,9 @@ def hidden_of(net, states):
     """Hidden units (batch, time, unit) among the states (batch, time, state), without a copy where possible."""
     if isinstance(net, Bidirectional):
         cut = net.forward.state_size
-        return np.concatenate([hidden_of(net.forward, states[..., :cut]), hidden_of(net.backward, states[..., cut:])], axis=-1)
+        return np.concatenate(
+            [hidden_of(net.forward, states[..., :cut]), hidden_of(net.backward, states[..., cut:])], axis=-1
+        )
     if isinstance(net, Stack):
         top = net.layers[-1]
         return hidden_of(top, states[..., net.state_size - top.state_size :])

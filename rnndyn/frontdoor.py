@@ -45,7 +45,14 @@ def as_sequences(net, inputs, initial_state=None, steps=None):
     if inputs is None or np.ndim(inputs) == 0:
         x, steps = None, _steps(net, steps if inputs is None else inputs)
     else:
-        x = as_array(inputs, "inputs", ("batch", "time", "input"), sizes={"input": net.input_size}, dtype=net.dtype, optional=("batch",))
+        x = as_array(
+            inputs,
+            "inputs",
+            ("batch", "time", "input"),
+            sizes={"input": net.input_size},
+            dtype=net.dtype,
+            optional=("batch",),
+        )
         if steps is not None and as_integer(steps, "steps", minimum=0) != x.shape[-2]:
             raise ValueError(f"steps is {steps}, but inputs has {x.shape[-2]} times: leave steps out")
         steps = x.shape[-2]
@@ -56,7 +63,9 @@ def as_sequences(net, inputs, initial_state=None, steps=None):
     single = s0.ndim == 1 and (x is None or x.ndim == 2)
     batch = x.shape[0] if x is not None and x.ndim == 3 else (len(s0) if s0.ndim == 2 else 1)
     if s0.ndim == 2 and len(s0) != batch:
-        raise ValueError(f"initial_state has {len(s0)} rows, but inputs has a batch of {batch}: give one row a sequence")
+        raise ValueError(
+            f"initial_state has {len(s0)} rows, but inputs has a batch of {batch}: give one row a sequence"
+        )
     s0 = np.ascontiguousarray(np.broadcast_to(s0, (batch, net.state_size)))
     if x is not None:
         x = np.ascontiguousarray(np.broadcast_to(x, (batch, *x.shape[-2:])))
@@ -65,7 +74,9 @@ def as_sequences(net, inputs, initial_state=None, steps=None):
 
 def _steps(net, steps):
     if net.input_size:
-        raise ValueError(f"inputs is missing: the network has {net.input_size} inputs; pass an array (batch, time, input)")
+        raise ValueError(
+            f"inputs is missing: the network has {net.input_size} inputs; pass an array (batch, time, input)"
+        )
     if steps is None:
         raise ValueError("steps is missing: a network without inputs needs a number of steps")
     return as_integer(steps, "steps", minimum=0)
@@ -91,7 +102,9 @@ def as_mask(mask, batch, steps, ends):
     if mask is not None:
         mask = np.asarray(mask)
         mask = mask.astype(np.float64) if mask.dtype == bool else mask
-        weight = as_array(mask, "mask", ("batch", "time"), sizes={"batch": batch, "time": steps}, dtype="float64", optional=("batch",))
+        weight = as_array(
+            mask, "mask", ("batch", "time"), sizes={"batch": batch, "time": steps}, dtype="float64", optional=("batch",)
+        )
         weight = np.broadcast_to(weight, (batch, steps))
     if ends is not None:
         inside = np.arange(steps) < ends[:, None]
@@ -110,7 +123,9 @@ def as_targets(net, targets, loss, batch, steps, ends):
         return np.broadcast_to(y, (batch, steps, width))
     if net.output_activation == "sigmoid":
         raise ValueError("loss='cross_entropy' needs logits or softmax outputs: output_activation is 'sigmoid'")
-    labels = as_integers(targets, "targets", ("batch", "time"), sizes=sizes, optional=("batch",), minimum=0, maximum=width - 1)
+    labels = as_integers(
+        targets, "targets", ("batch", "time"), sizes=sizes, optional=("batch",), minimum=0, maximum=width - 1
+    )
     return np.broadcast_to(labels, (batch, steps))
 
 

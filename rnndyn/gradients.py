@@ -185,7 +185,9 @@ class Problem:
         z = self.readout.sums(hidden)
         times = slice(window.counted, window.stop)
         if derivative is not None:
-            g = pull_activation(derivative[1][:, times], activate(z[:, first:], self.net.output_activation), self.net.output_activation)
+            g = pull_activation(
+                derivative[1][:, times], activate(z[:, first:], self.net.output_activation), self.net.output_activation
+            )
         else:
             values, g = STEPWISE[self.loss](z[:, first:], self.targets[:, times], self.net.output_activation)
             weight = 1.0 if self.weight is None else self.weight[:, times]

@@ -87,7 +87,9 @@ class Tape:
         self.s = aligned_empty((steps + 1, batch, made.states, made.blocks, made.lanes), made.dtype)
         pack_states(net, s0, self.s[0])
         self.a = aligned_empty((steps, batch, made.gates, made.blocks, made.lanes), made.dtype)
-        self.m = aligned_empty((steps, batch, made.blocks, made.lanes) if made.m[1] else (1, 1, 1, made.lanes), made.dtype)
+        self.m = aligned_empty(
+            (steps, batch, made.blocks, made.lanes) if made.m[1] else (1, 1, 1, made.lanes), made.dtype
+        )
         if batch and steps:
             nothing = np.empty((batch, 0, made.states, made.units), made.dtype)
             with parallel(self.threads):
@@ -193,7 +195,8 @@ class OuterSum:
         samples = min(SAMPLES, a.shape[0] * a.shape[1])
         left_room = aligned_empty((threads, samples, lanes), self.dtype)
         right_room = aligned_empty((threads, right, samples, lanes), self.dtype)
-        matrix, vector = self.matrix.reshape(-1, lanes, right, lanes), self.vector.reshape(-1, lanes)
+        places = self.vector.size // lanes
+        matrix, vector = self.matrix.reshape(places, lanes, right, lanes), self.vector.reshape(places, lanes)
         with parallel(threads):
             outer(a, first, self.count, z, batch_first, 0, self.width, matrix, vector, left_room, right_room, threads)
 
@@ -256,7 +259,8 @@ class WeightSums:
                 elif "x" not in made.cell.drives[first + k]:
                     b_hn = biases[k]
         q = self.q.sum(axis=0).reshape(made.trained, made.blocks * made.lanes)[:, : made.units]
-        flat = W_xh.reshape(-1, made.inputs), W_hh.reshape(-1, made.units), b_h.reshape(-1)
+        rows = gates * made.units
+        flat = W_xh.reshape(rows, made.inputs), W_hh.reshape(rows, made.units), b_h.reshape(rows)
         return net.fold_gradients(*flat, b_hn, q if made.trained else None, W_hy, b_y)
 
 
@@ -283,7 +287,7 @@ def gate_matrices(net, source):
     W_xh, W_hh = net.cell_weights()[:2]
     W = W_xh if source == "x" else W_hh
     first, count = slots(net.layout.cell, source)
-    by_gate = W.reshape(-1, net.layout.units, W.shape[1])
+    by_gate = W.reshape(len(W) // net.layout.units, net.layout.units, W.shape[1])
     return by_gate[list(net.layout.cell.gates[first : first + count])], first
 
 

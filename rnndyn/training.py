@@ -156,7 +156,9 @@ def train(
     count = as_integer(steps, "steps", minimum=0)
     x, s0, T, _ = as_sequences(net, inputs, initial_state)
     if callable(loss) and batch_size is not None:
-        raise ValueError("batch_size with a callable loss: it could not tell which sequences it sees; pass batch_size=None")
+        raise ValueError(
+            "batch_size with a callable loss: it could not tell which sequences it sees; pass batch_size=None"
+        )
     whole = {
         "inputs": T if x is None else x,
         "targets": None if callable(loss) else np.broadcast_to(targets, (len(s0), *np.shape(targets)[1:])),
@@ -175,12 +177,21 @@ def train(
         value, gradients = value_and_grad(net, **part, **options)
         norm = gradients.norm()
         if not (math.isfinite(value) and math.isfinite(norm)):
-            raise FloatingPointError(f"step {k + 1}: loss {value}, gradient norm {norm}; lower the learning rate or set clip_norm")
+            raise FloatingPointError(
+                f"step {k + 1}: loss {value}, gradient norm {norm}; lower the learning rate or set clip_norm"
+            )
         history["loss"][k], history["gradient_norm"][k] = value, norm
         scale = 1.0 if clip is None or norm <= clip else clip / norm
         arrays, state = optimizer.step(net.arrays(), {n: scale * g for n, g in gradients.arrays().items()}, state)
         net = net.with_arrays(arrays)
-    call = {"steps": steps, "batch_size": batch_size, "clip_norm": clip_norm, "loss": str(loss), "optimizer": repr(optimizer), "rng": rng}
+    call = {
+        "steps": steps,
+        "batch_size": batch_size,
+        "clip_norm": clip_norm,
+        "loss": str(loss),
+        "optimizer": repr(optimizer),
+        "rng": rng,
+    }
     return net, schema.build("training", history, net=net, call=call)
 
 

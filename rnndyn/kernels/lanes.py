@@ -87,7 +87,9 @@ def register(function, emit):
 
         def codegen(context, builder, signature, values):
             parts = cgutils.unpack_tuple(builder, values[0], len(args))
-            return emit(builder, lanes, *(as_lanes(context, builder, lanes, *pair) for pair in zip(args, parts, strict=True)))
+            return emit(
+                builder, lanes, *(as_lanes(context, builder, lanes, *pair) for pair in zip(args, parts, strict=True))
+            )
 
         return lanes(args), codegen
 
@@ -267,5 +269,3 @@ def width_of(array):
 def _overload_width(array):
     width = WIDTH[array.dtype.name]
     return lambda array: width
-
-

@@ -71,7 +71,7 @@ def adjoint_panels(matrices):
     width = WIDTH[matrices.dtype.name]
     padded = np.zeros((count, blocks_of(units, matrices.dtype) * width, depth), matrices.dtype)
     padded[:, :units] = matrices
-    return panels(padded.reshape(1, -1, depth).transpose(0, 2, 1))
+    return panels(padded.reshape(1, count * padded.shape[1], depth).transpose(0, 2, 1))
 
 
 def pack(cell, W_xh, W_hh, b_h, b_hn, q):
@@ -96,7 +96,9 @@ def pack(cell, W_xh, W_hh, b_h, b_hn, q):
         NamedTuple of panels.
     """
     units = W_hh.shape[1]
-    by_gate = {name: W.reshape(-1, units, W.shape[1]) for name, W in (("x", W_xh), ("h", W_hh), ("m", W_hh))}
+    by_gate = {
+        name: W.reshape(len(W) // units, units, W.shape[1]) for name, W in (("x", W_xh), ("h", W_hh), ("m", W_hh))
+    }
     matrices = {}
     for source, gates in by_gate.items():
         first, count = slots(cell, source)

@@ -101,7 +101,9 @@ def place(builder, strides, r, v):
 def unpack(context, builder, ty, value):
     """Address and strides of a block, with constant zeros where it stands still."""
     made = cgutils.create_struct_proxy(ty)(context, builder, value=value)
-    strides = [INT64(0) if still else step for still, step in zip(ty.still, (made.row, made.column, made.deep), strict=True)]
+    strides = [
+        INT64(0) if still else step for still, step in zip(ty.still, (made.row, made.column, made.deep), strict=True)
+    ]
     return made.address, *strides
 
 
@@ -154,7 +156,9 @@ def _tile(typing, rows, columns, out, init, left, right, depth):
     shape = rows.literal_value, columns.literal_value
 
     def codegen(context, builder, signature, args):
-        blocks = [unpack(context, builder, ty, value) for ty, value in zip((out, init, left, right), args[2:6], strict=True)]
+        blocks = [
+            unpack(context, builder, ty, value) for ty, value in zip((out, init, left, right), args[2:6], strict=True)
+        ]
         length = context.cast(builder, args[6], depth, types.intp)
         if shape[1]:
             emit_tile(context, builder, Lanes(out.dtype), *shape, *blocks, length)
@@ -171,6 +175,8 @@ def _overload_tile(rows, columns, out, init, left, right, depth):
 def aligned_empty(shape, dtype):
     """Uninitialised array whose data starts on a cache line, which whole-register loads need to be fast."""
     dtype = np.dtype(dtype)
+    if 0 in shape:
+        return np.empty(shape, dtype)
     raw = np.empty(math.prod(shape) * dtype.itemsize + 64, np.uint8)
     return np.ndarray(shape, dtype, raw, -raw.ctypes.data % 64)
 

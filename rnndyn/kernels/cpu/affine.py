@@ -2,10 +2,10 @@
 
 from numba import prange
 
-from rnndyn.kernels.dispatch import scatter_part
 from rnndyn.kernels.jit import kernel
 from rnndyn.kernels.lanes import load, width_of
 from rnndyn.kernels.tile import block, tile
+from rnndyn.kernels.tuples import scatter_part
 
 ROWS = 8
 
@@ -22,7 +22,15 @@ def affine(W, b, x, room, out, workers):
             for n in range(W.shape[0]):
                 init, right = block(b, (n,), None, None, None), block(W, (n,), None, 1, 2)
                 if hi - lo == ROWS:
-                    tile(ROWS, 1, block(room, (worker,), 1, None, None), init, block(x, (lo,), 0, None, 1), right, W.shape[2])
+                    tile(
+                        ROWS,
+                        1,
+                        block(room, (worker,), 1, None, None),
+                        init,
+                        block(x, (lo,), 0, None, 1),
+                        right,
+                        W.shape[2],
+                    )
                 else:
                     for i in range(lo, hi):
                         to, row = block(room, (worker, i - lo), None, None, None), block(x, (i,), None, None, 1)

@@ -3,24 +3,11 @@
 from numba import prange
 
 from rnndyn.cells.contract import partials, rate_partials
-from rnndyn.kernels.dispatch import (
-    first_slot,
-    gather,
-    kind,
-    load_part,
-    parameter_count,
-    parameters,
-    plus,
-    pre_activations,
-    pull,
-    scaled,
-    scatter,
-    slot_count,
-    states,
-)
+from rnndyn.kernels.dispatch import first_slot, kind, parameter_count, parameters, pre_activations, slot_count, states
 from rnndyn.kernels.jit import kernel, routine
 from rnndyn.kernels.lanes import load, store, width_of
 from rnndyn.kernels.tile import block, tile
+from rnndyn.kernels.tuples import gather, load_part, plus, pull, scaled, scatter
 
 ROWS = 8
 

@@ -7,56 +7,91 @@ from rnndyn.kernels.dispatch import (
     block_rows,
     first_slot,
     kind,
+    paired_product,
     parameters,
     pre_activations,
     product,
     row_panels,
-    scatter,
-    scatter_part,
     slot_count,
     states,
+    tile_blocks,
     wide_product,
 )
 from rnndyn.kernels.jit import kernel, routine
 from rnndyn.kernels.lanes import load, store, width_of
 from rnndyn.kernels.tile import block
+from rnndyn.kernels.tuples import scatter, scatter_part
+
+
+@routine
+def drive_rows(p, x, a, r, base, n, count, start, stop):
+    """Input drive of as many rows as a tile has, at one block of units or two."""
+    k = kind(p)
+    first = first_slot(k, "x")
+    for t in range(start, stop):
+        left = block(x, (r, t), 0, None, 2)
+        if count == 2:
+            out, init = block(a, (t - start, r - base, first, n), 1, 3, None), block(p.b, (first, n), None, 1, None)
+            paired_product(k, out, init, left, block(p.W_x, (n,), None, 0, 2), x.shape[2])
+        else:
+            out, init = block(a, (t - start, r - base, first, n), 1, 2, None), block(p.b, (first, n), None, 0, None)
+            product(k, "x", block_rows(k), out, init, left, block(p.W_x, (n,), None, 1, 2), x.shape[2])
+
+
+@routine
+def drive_times(p, x, a, r, base, n, count, start, stop):
+    """Input drive of one row, its times as the rows of the tiles, at one block of units or two."""
+    k = kind(p)
+    many, first = block_rows(k), first_slot(k, "x")
+    t = start
+    while t < stop:
+        times = many if t + many <= stop else 1
+        left = block(x, (r, t), 1, None, 2)
+        if count == 2 and times == many:
+            out, init = block(a, (t - start, r - base, first, n), 0, 3, None), block(p.b, (first, n), None, 1, None)
+            paired_product(k, out, init, left, block(p.W_x, (n,), None, 0, 2), x.shape[2])
+        else:
+            for j in range(n, n + count):
+                out, init = block(a, (t - start, r - base, first, j), 0, 2, None), block(p.b, (first, j), None, 0, None)
+                product(k, "x", times, out, init, left, block(p.W_x, (j,), None, 1, 2), x.shape[2])
+        t += times
 
 
 @routine
 def drive(p, x, a, lo, hi, base, start, stop):
     """Input drive ``W_xh x + b_h`` of rows ``lo`` to ``hi`` at times ``start`` to ``stop``, into ``a`` from its time 0 on."""
     k = kind(p)
-    many, first, driven = block_rows(k), first_slot(k, "x"), slot_count(k, "x")
+    many, wide, blocks = block_rows(k), tile_blocks(k), a.shape[3]
     whole = lo + (hi - lo) // many * many
-    for n in range(a.shape[3]):
-        init, right = block(p.b, (first, n), None, 0, None), block(p.W_x, (n,), None, 1, 2)
-        for t in range(start, stop):
-            for r in range(lo, whole, many):
-                out = block(a, (t - start, r - base, first, n), 1, 2, None)
-                product(k, "x", many, out, init, block(x, (r, t), 0, None, 2), right, x.shape[2])
-            for r in range(lo, hi):
-                for slot in range(first + driven, a.shape[2]):
-                    store(a, (t - start, r - base, slot, n, 0), load(p.b, (slot, n, 0)))
+    n = 0
+    while n < blocks:
+        count = wide if n + wide <= blocks else 1
+        for r in range(lo, whole, many):
+            drive_rows(p, x, a, r, base, n, count, start, stop)
         for r in range(whole, hi):
-            t = start
-            while t < stop:
-                times = many if t + many <= stop else 1
-                out = block(a, (t - start, r - base, first, n), 0, 2, None)
-                product(k, "x", times, out, init, block(x, (r, t), 1, None, 2), right, x.shape[2])
-                t += times
+            drive_times(p, x, a, r, base, n, count, start, stop)
+        n += count
+    for slot in range(first_slot(k, "x") + slot_count(k, "x"), a.shape[2]):
+        for t in range(start, stop):
+            for r in range(lo, hi):
+                for n in range(blocks):
+                    store(a, (t - start, r - base, slot, n, 0), load(p.b, (slot, n, 0)))
 
 
 @routine
 def recurrent(p, source, a, now, r, rows, base, n, count, left_rows, left_row, W):
-    """Add ``W h`` (or ``W m``) to the pre-activations of some rows at one block of units, or of one row at some blocks."""
+    """Add ``W h`` (or ``W m``) to the pre-activations of some rows at some blocks of units."""
     k = kind(p)
     first, depth = first_slot(k, source), W.shape[2]
-    if rows > 1:
-        out = block(a, (now, r - base, first, n), 1, 2, None)
-        product(k, source, rows, out, out, left_rows, block(W, (n,), None, 1, 2), depth)
-    else:
+    if rows == 1:
         out = block(a, (now, r - base, first, n), 3, 2, None)
         wide_product(k, source, count, out, out, left_row, block(W, (n,), 0, 1, 2), depth)
+    elif count == 2:
+        out = block(a, (now, r - base, first, n), 1, 3, None)
+        paired_product(k, out, out, left_rows, block(W, (n,), None, 0, 2), depth)
+    else:
+        out = block(a, (now, r - base, first, n), 1, 2, None)
+        product(k, source, rows, out, out, left_rows, block(W, (n,), None, 1, 2), depth)
 
 
 @routine
@@ -97,28 +132,33 @@ def advance(p, s, a, m, y, t, now, old, new, r, rows, base, n, count):
 
 
 @routine
-def step(p, s, a, m, y, lo, hi, base, t, now):
-    """One time step of rows ``lo`` to ``hi``: tiles of rows, then the rows left over, each over several blocks of units."""
-    k = kind(p)
-    many, panels, blocks = block_rows(k), row_panels(k), a.shape[3]
-    whole = lo + (hi - lo) // many * many
+def stage(p, s, a, m, y, t, now, r, rows, base, n, count, second):
+    """First or second stage of one step of some rows at some blocks of units."""
     old, new = t % s.shape[0], (t + 1) % s.shape[0]
-    for stage in range(0 if slot_count(k, "m") > 0 else 1, 2):
-        for n in range(blocks):
-            for r in range(lo, whole, many):
-                if stage == 0:
-                    rates(p, s, a, m, now, old, r, many, base, n, 1)
-                else:
-                    advance(p, s, a, m, y, t, now, old, new, r, many, base, n, 1)
-        for r in range(whole, hi):
-            n = 0
-            while n < blocks:
-                count = panels if n + panels <= blocks else 1
-                if stage == 0:
-                    rates(p, s, a, m, now, old, r, 1, base, n, count)
-                else:
-                    advance(p, s, a, m, y, t, now, old, new, r, 1, base, n, count)
-                n += count
+    if second:
+        advance(p, s, a, m, y, t, now, old, new, r, rows, base, n, count)
+    else:
+        rates(p, s, a, m, now, old, r, rows, base, n, count)
+
+
+@routine
+def step(p, s, a, m, y, lo, hi, base, t, now, second):
+    """One stage of one time step of rows ``lo`` to ``hi``: tiles of rows, then each row left over."""
+    k = kind(p)
+    many, wide, panels, blocks = block_rows(k), tile_blocks(k), row_panels(k), a.shape[3]
+    whole = lo + (hi - lo) // many * many
+    n = 0
+    while n < blocks:
+        count = wide if n + wide <= blocks else 1
+        for r in range(lo, whole, many):
+            stage(p, s, a, m, y, t, now, r, many, base, n, count, second)
+        n += count
+    for r in range(whole, hi):
+        n = 0
+        while n < blocks:
+            count = panels if n + panels <= blocks else 1
+            stage(p, s, a, m, y, t, now, r, 1, base, n, count, second)
+            n += count
 
 
 @kernel
@@ -139,4 +179,6 @@ def forward(p, x, s, a, m, y, steps, rows, workers):
                 stop = min(steps, start + length)
                 drive(p, x, a, lo, hi, base, start, stop)
                 for t in range(start, stop):
-                    step(p, s, a, m, y, lo, hi, base, t, t - start)
+                    if slot_count(kind(p), "m") > 0:
+                        step(p, s, a, m, y, lo, hi, base, t, t - start, False)
+                    step(p, s, a, m, y, lo, hi, base, t, t - start, True)

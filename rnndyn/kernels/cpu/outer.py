@@ -3,10 +3,10 @@
 from numba import prange
 from numba.extending import overload
 
-from rnndyn.kernels.dispatch import load_part
 from rnndyn.kernels.jit import INLINED, WIDTH, kernel, routine
 from rnndyn.kernels.lanes import load, store, width_of
 from rnndyn.kernels.tile import block, tile
+from rnndyn.kernels.tuples import load_part
 
 SAMPLES = 256
 

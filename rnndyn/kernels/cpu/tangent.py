@@ -3,8 +3,9 @@
 from numba import prange
 
 from rnndyn.cells.contract import partials, rate_partials
-from rnndyn.kernels.dispatch import kind, parameters, pre_activations, scatter, slot_count, states
+from rnndyn.kernels.dispatch import kind, parameters, pre_activations, slot_count, states
 from rnndyn.kernels.jit import kernel
+from rnndyn.kernels.tuples import scatter
 
 
 @kernel

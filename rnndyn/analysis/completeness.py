@@ -1,0 +1,140 @@
+"""What can be said about a set of fixed points as a whole: the index sum, and an estimate of how many were missed."""
+
+from __future__ import annotations
+
+from functools import singledispatch
+from typing import NamedTuple
+
+import numpy as np
+
+from rnndyn.networks.compose import Stack
+from rnndyn.networks.elman import Elman
+from rnndyn.networks.gru import GRU
+from rnndyn.networks.leaky import Leaky
+from rnndyn.networks.lstm import LSTM
+
+RANGES = {"tanh": (-1.0, 1.0), "sigmoid": (0.0, 1.0)}
+
+
+class Box(NamedTuple):
+    """All vectors with ``low <= x <= high``, in each component."""
+
+    low: np.ndarray
+    high: np.ndarray
+
+    def fold(self, states: np.ndarray) -> np.ndarray:
+        """States (n, S), those outside mirrored at the walls into the box."""
+        inside = self.low + np.abs(states - self.low)
+        inside = self.high - np.abs(self.high - inside)
+        return np.clip(np.where((self.low <= states) & (states <= self.high), states, inside), self.low, self.high)
+
+    def holds(self, states: np.ndarray) -> np.ndarray:
+        """Whether each of the states (n, S) is in the box, up to rounding."""
+        slack = 1e-12 * (np.abs(self.low) + np.abs(self.high))
+        return ((self.low - slack <= states) & (states <= self.high + slack)).all(axis=1)
+
+    def image(self, W: np.ndarray) -> Box:
+        """The box of all W x, x in this box."""
+        W = W.astype(np.float64)
+        positive, negative = np.maximum(W, 0), np.minimum(W, 0)
+        return Box(positive @ self.low + negative @ self.high, positive @ self.high + negative @ self.low)
+
+
+@singledispatch
+def invariant_box(net, inputs: Box) -> Box | None:
+    """A box of states that a network maps into itself, and in which all its fixed points and cycles lie.
+
+    Where there is one, the indices ``sign det(I - J)`` of the fixed points, and of those of each iterate, sum to +1, if
+    none is degenerate (degree theory after Brouwer, [deimling1985]_): their number is odd.
+
+    Parameters
+    ----------
+    net
+        A network.
+    inputs
+        Box of its inputs: of no extent for a constant input.
+
+    Returns
+    -------
+    Box or None
+        For tanh and sigmoid units, leaky ones with alpha <= 1, GRUs, LSTMs without peepholes (their forget gate stays
+        below 1 while h is bounded), and stacks of these. None means that nothing is known.
+    """
+    return None
+
+
+@invariant_box.register
+def _(net: Elman, inputs: Box) -> Box | None:
+    return _range(net) if net.activation in RANGES else None
+
+
+@invariant_box.register
+def _(net: Leaky, inputs: Box) -> Box | None:
+    if net.activation not in RANGES or (net.alpha > 1).any():
+        return None
+    if net.form == "rate":
+        return _range(net)
+    W_xh, W_hh, b_h = net.cell_weights()[:3]  # the voltage is a running mean of W phi(h) + W_xh x + b_h
+    recurrent, driven = _range(net).image(W_hh), inputs.image(W_xh)
+    return Box(recurrent.low + driven.low + b_h, recurrent.high + driven.high + b_h)
+
+
+@invariant_box.register
+def _(net: GRU, inputs: Box) -> Box | None:
+    return Box(np.full(net.hidden_size, -1.0), np.full(net.hidden_size, 1.0))
+
+
+@invariant_box.register
+def _(net: LSTM, inputs: Box) -> Box | None:
+    if net.peephole is not None:
+        return None
+    size = net.hidden_size
+    forget = slice(size, 2 * size)
+    W_xh, W_hh, b_h = net.cell_weights()[:3]
+    h = Box(np.full(size, -1.0), np.full(size, 1.0))
+    with np.errstate(over="ignore"):  # |c| <= |i g| / (1 - f) <= 1 / (1 - sigmoid(a)) = 1 + exp(a), a at its largest
+        c = 1 + np.exp(h.image(W_hh[forget]).high + inputs.image(W_xh[forget]).high + b_h[forget])
+    return Box(np.concatenate([h.low, -c]), np.concatenate([h.high, c]))
+
+
+@invariant_box.register
+def _(net: Stack, inputs: Box) -> Box | None:
+    boxes = []
+    for layer in net.layers:
+        box = invariant_box(layer, inputs)
+        if box is None:
+            return None
+        boxes.append(box)
+        inputs = Box(box.low[: layer.hidden_size], box.high[: layer.hidden_size])  # h comes first in the state
+    return Box(*(np.concatenate(ends) for ends in zip(*boxes, strict=True)))
+
+
+def _range(net) -> Box:
+    low, high = RANGES[net.activation]
+    return Box(np.full(net.hidden_size, low), np.full(net.hidden_size, high))
+
+
+def missing_estimate(hits: np.ndarray) -> float:
+    """Estimate of how many points no start has found, from how often each was found.
+
+    The lower bound of [chao1984]_ in its bias-corrected form, ``f1 (f1 - 1) / (2 (f2 + 1))`` with f1, f2 the numbers of
+    points that were found once and twice. It is a lower bound for the mean of what these starts could find; points that
+    none of them can reach do not count.
+
+    Parameters
+    ----------
+    hits : (n,)
+        How many starts found each point.
+
+    Returns
+    -------
+    float
+        0 where every point was found twice or more.
+
+    Examples
+    --------
+    >>> missing_estimate(np.array([1, 1, 1, 2, 5]))
+    1.5
+    """
+    once, twice = int((hits == 1).sum()), int((hits == 2).sum())
+    return once * (once - 1) / (2 * (twice + 1))

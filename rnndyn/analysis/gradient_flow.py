@@ -1,0 +1,142 @@
+"""How the gradient of a loss flows back through time: its size at each step, and a bound on it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rnndyn import dynamics, schema
+from rnndyn.analysis import front
+from rnndyn.analysis.slopes import log_slope
+from rnndyn.errors import check_device
+from rnndyn.frontdoor import as_sequences
+from rnndyn.gradients import state_gradients
+from rnndyn.networks.base import Network
+from rnndyn.networks.lstm import LSTM
+from rnndyn.schema import Status
+
+if TYPE_CHECKING:
+    from xarray import Dataset
+
+
+def gradient_flow(
+    net: Network,
+    inputs: Any,
+    targets: Any,
+    *,
+    loss: Any = "mse",
+    initial_state: Any = None,
+    lengths: Any = None,
+    mask: Any = None,
+    device: str = "cpu",
+) -> Dataset:
+    """Size of dL/ds_t, the whole derivative of a loss by the state at each time.
+
+    Parameters
+    ----------
+    net
+        A network.
+    inputs, targets, loss, initial_state, lengths, mask
+        As in `value_and_grad`. A mask that is 1 at the last step only shows the flow from there.
+    device
+        "cpu".
+
+    Returns
+    -------
+    Dataset
+        ``gradient_norm (time)``: the 2-norm of dL/ds_t. ``log_gradient_norm (time)``: its logarithm, also where
+        gradient_norm underflows to 0; -inf only where the gradient is exactly 0 (after the end of a sequence, behind a
+        singular Jacobian). For an LSTM ``gradient_norm_hidden`` and ``gradient_norm_cell``, of dL/dh_t and dL/dc_t
+        alone. ``bound (time)``: the sum over i >= t of the size of the loss's own derivative at step i times (gamma
+        rho)^(i-t) for `Elman` and `Linear` (see `jacobian_products`), for other cells times the product of ||J||_2; inf
+        or 0 where it leaves the range of numbers. ``status``: 2 (diverged) where a gradient is not finite. Coordinate
+        ``lag (time)`` = T - t. The dimension ``batch`` is there for a batch of inputs; the loss is the mean over it.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Naming the argument.
+
+    Notes
+    -----
+    The gradients are those of backpropagation; the bound is that of [pascanu2013]_. Cost O(B T S^2), for cells
+    other than Elman's O(B T S^3).
+
+    Examples
+    --------
+    >>> from rnndyn.networks.elman import Linear
+    >>> mask = np.arange(1, 1001) == 1000
+    >>> ds = gradient_flow(Linear([[1.0]], [[0.1]]), np.ones((1000, 1)), np.zeros((1000, 1)), mask=mask)
+    >>> ds.gradient_norm.values[0].item(), round(ds.log_gradient_norm.values[0].item() / float(np.log(0.1)), 3)
+    (0.0, 998.954)
+    """
+    check_device(device)
+    call = {name: value for name, value in locals().items() if name != "net"}
+    if len(front.networks(net)) != 1 or not isinstance(net, Network):
+        raise TypeError("net is a sequence of networks: one network is wanted")
+    given = {"loss": loss, "initial_state": initial_state, "lengths": lengths, "mask": mask}
+    gradients = state_gradients(net, inputs, targets, **given).astype(np.float64)
+    x, s0, steps, single = as_sequences(net, inputs, initial_state)
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        data = {"gradient_norm": np.exp(_log_norm(gradients))}
+        states = dynamics.forward(net, x, s0, steps)
+        data["log_gradient_norm"], log_bound = _backward(net, x, states, gradients)
+        data["bound"] = np.exp(log_bound)
+        if isinstance(net, LSTM):
+            data["gradient_norm_hidden"] = np.exp(_log_norm(gradients[..., : net.hidden_size]))
+            data["gradient_norm_cell"] = np.exp(_log_norm(gradients[..., net.hidden_size :]))
+    data["status"] = np.where(np.isfinite(gradients).all(axis=(1, 2)), Status.OK, Status.DIVERGED)
+    if single:
+        data = {name: values[0] for name, values in data.items()}
+    lag = ("time", np.arange(steps)[::-1], {"long_name": "steps to the last", "units": "step"})
+    return schema.build("gradient_flow", data, net=net, call=call, coords={"lag": lag})
+
+
+def _backward(net: Network, x, states: np.ndarray, gradients: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Logarithms of the norms and of their bounds (B, T).
+
+    The adjoint ``g_t = e_t + J_{t+1}' g_{t+1}`` is run again with its size kept apart, as exp(scale) times a unit
+    vector; the loss's own part e_t is what the gradients have beyond ``J' g``, where that is more than rounding.
+    """
+    batch, steps, size = gradients.shape
+    logs, bounds = np.empty((batch, steps)), np.empty((batch, steps))
+    unit, scale, bound = np.zeros((batch, size)), np.full(batch, -np.inf), np.full(batch, -np.inf)
+    for t in range(steps - 1, -1, -1):
+        own = gradients[:, t]
+        if t < steps - 1:
+            x_next = None if x is None else np.ascontiguousarray(x[:, t + 1])
+            J = dynamics.jacobian(net, np.ascontiguousarray(states[:, t]), x_next).astype(np.float64)
+            back = np.swapaxes(J, 1, 2)
+            own = _beyond(own, back, gradients[:, t + 1], float(np.finfo(net.dtype).eps))
+            unit, bound = (back @ unit[..., None])[..., 0], bound + log_slope(net, J)
+        log_own, own = _split(own)
+        top = np.maximum(scale, log_own)
+        finite = np.where(np.isneginf(top), 0, top)
+        growth, unit = _split(unit * np.exp(scale - finite)[:, None] + own * np.exp(log_own - finite)[:, None])
+        scale = top + growth
+        bound = np.logaddexp(bound, log_own)
+        logs[:, t], bounds[:, t] = scale, bound
+    return logs, bounds
+
+
+def _beyond(g: np.ndarray, back: np.ndarray, g_next: np.ndarray, eps: float) -> np.ndarray:
+    """``g - J' g_next`` where it is more than the rounding of its terms, and these are normal numbers; else 0."""
+    through = (back @ g_next[..., None])[..., 0]
+    rounding = 16 * eps * g.shape[-1] * (np.abs(g) + (np.abs(back) @ np.abs(g_next)[..., None])[..., 0]) + 1e-290
+    return np.where(np.abs(g - through) > rounding, g - through, 0)
+
+
+def _split(v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Logarithms of the norms of vectors (B, S), and the unit vectors (or zeros)."""
+    logs = _log_norm(v)
+    largest = np.abs(v).max(axis=1, initial=0.0)
+    scaled = v / np.where(largest > 0, largest, 1)[:, None]
+    return logs, scaled / np.where(largest > 0, np.linalg.norm(scaled, axis=1), 1)[:, None]
+
+
+def _log_norm(v: np.ndarray) -> np.ndarray:
+    """Logarithm of the 2-norm along the last axis; neither squares underflow nor overflow."""
+    largest = np.abs(v).max(axis=-1, initial=0.0)
+    scaled = v / np.where(largest > 0, largest, 1)[..., None]
+    return np.log(largest) + np.log(np.where(largest > 0, np.linalg.norm(scaled, axis=-1), 1))

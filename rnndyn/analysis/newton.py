@@ -1,0 +1,184 @@
+"""Damped Newton iteration from many starts at once, for the fixed points of iterates of a map."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from rnndyn import dynamics
+from rnndyn.analysis import front
+
+EPS = np.finfo(np.float64).eps
+ITERATIONS = 200
+BATCH_ELEMENTS = 4_000_000  # of the Jacobians that are held at once
+
+
+class Point(NamedTuple):
+    """At n states x: ``G = F^p(x) - x`` (n, S), its Jacobian ``A`` (n, S, S), and the rounding error of G (n, S)."""
+
+    G: np.ndarray
+    A: np.ndarray
+    rounding: np.ndarray
+
+    def take(self, rows: np.ndarray) -> Point:
+        """Some of the states (by index or mask)."""
+        return Point(*(values[rows] for values in self))
+
+    def replaced(self, rows: np.ndarray, other: Point) -> Point:
+        """With the values of another point in those rows (a mask)."""
+        masks = (rows.reshape(-1, *(1,) * (values.ndim - 1)) for values in self)
+        return Point(*(np.where(mask, new, old) for mask, new, old in zip(masks, other, self, strict=True)))
+
+
+class Equation:
+    """The equation ``F^p(x) = x`` of a network under constant input.
+
+    Parameters
+    ----------
+    net
+        The network, float64.
+    x : (I,) or None
+        The input.
+    period
+        p.
+    scale
+        Size of a typical state component.
+    """
+
+    def __init__(self, net, x: np.ndarray | None, period: int, scale: float) -> None:
+        self.net, self.x, self.period, self.scale = net, x, period, scale
+
+    def at(self, states: np.ndarray) -> Point:
+        """Value, Jacobian and rounding error.
+
+        Parameters
+        ----------
+        states : (n, S)
+            Where.
+
+        Returns
+        -------
+        Point
+            The rounding error is bounded as for sums of S terms at every step of the iterate: (S + 4) eps
+            (|J| |x| + |F| + eps-small terms of the size of the scale).
+        """
+        s, x = states, front.row(self.x, len(states))
+        product = np.eye(states.shape[1])
+        rounding = np.zeros_like(states)
+        for _ in range(self.period):
+            J = dynamics.jacobian(self.net, s, x)
+            after = dynamics.step(self.net, s, x)
+            terms = (states.shape[1] + 4) * EPS  # of sums of S products, and a function of them
+            passed_on = (np.abs(J) @ (rounding + terms * np.abs(s))[..., None])[..., 0]
+            rounding = passed_on + terms * np.abs(after) + EPS * self.scale
+            product = J @ product
+            s = after
+        return Point(s - states, product - np.eye(states.shape[1]), rounding)
+
+    def values(self, states: np.ndarray) -> np.ndarray:
+        """G alone.
+
+        Parameters
+        ----------
+        states : (n, S)
+            Where.
+
+        Returns
+        -------
+        (n, S) array
+            F^p(x) - x.
+        """
+        s, x = states, front.row(self.x, len(states))
+        for _ in range(self.period):
+            s = dynamics.step(self.net, s, x)
+        return s - states
+
+
+def solve(equation: Equation, starts: np.ndarray, tol: float | None) -> tuple[np.ndarray, np.ndarray]:
+    """Roots of the equation from many starts.
+
+    Each start takes Newton steps; where a step does not lower |G|, it is shortened and turned towards the steepest
+    descent ([levenberg1944]_, [marquardt1963]_). A start is finished when |G| is within its own rounding error and no
+    full Newton step lowers it any more (or when it is within `tol`), and leaves the batch.
+
+    Parameters
+    ----------
+    equation
+        What to solve.
+    starts : (n, S)
+        Where to start.
+    tol
+        Bound on max |G|; None for the rounding error.
+
+    Returns
+    -------
+    (n, S) array, (n,) bool array
+        The last states, and which of them have converged. No start influences another.
+    """
+    rows = max(1, BATCH_ELEMENTS // starts.shape[1] ** 2)
+    parts = [_solve_batch(equation, starts[k : k + rows], tol) for k in range(0, len(starts), rows)]
+    if not parts:
+        return starts, np.zeros(0, bool)
+    return np.concatenate([states for states, _ in parts]), np.concatenate([converged for _, converged in parts])
+
+
+def _solve_batch(equation: Equation, starts: np.ndarray, tol: float | None) -> tuple[np.ndarray, np.ndarray]:
+    final, converged = starts.copy(), np.zeros(len(starts), bool)
+    here = equation.at(starts)
+    active = np.flatnonzero(np.isfinite(here.G).all(axis=1) & np.isfinite(here.A).all(axis=(1, 2)))
+    x, here, damping = starts[active], here.take(active), np.zeros(len(active))
+    for _ in range(ITERATIONS):
+        if not len(active):
+            break
+        close = _close(here, tol)
+        step, damping = _steps(here, damping)
+        there = equation.at(x + step)
+        better = _norm(there.G) < _norm(here.G)  # False for NaN
+        better &= np.isfinite(there.A).all(axis=(1, 2))
+        done = close & (~better if tol is None else True)
+        final[active], converged[active[done]] = x, True
+        if tol is not None:
+            better &= ~done
+        hopeless = damping > 1e10 * (1 + _square(here.A))
+        damping = np.where(better, _eased(damping, here.A), np.maximum(10 * damping, 1e-4 * _square(here.A) + 1e-12))
+        x = np.where(better[:, None], x + step, x)
+        here = here.replaced(better, there)
+        on = ~done & ~hopeless
+        active, x, here, damping = active[on], x[on], here.take(on), damping[on]
+    if len(active):
+        final[active], converged[active] = x, _close(here, tol)
+    return final, converged
+
+
+def _close(here: Point, tol: float | None) -> np.ndarray:
+    return (np.abs(here.G) <= (here.rounding if tol is None else tol)).all(axis=1)
+
+
+def _norm(G: np.ndarray) -> np.ndarray:
+    return np.linalg.norm(G, axis=1)
+
+
+def _square(A: np.ndarray) -> np.ndarray:
+    return (A * A).sum(axis=(1, 2))
+
+
+def _eased(damping: np.ndarray, A: np.ndarray) -> np.ndarray:
+    """A tenth of the damping after a good step; nothing once it no longer matters."""
+    eased = damping / 10
+    return np.where(eased < 1e-8 * _square(A), 0, eased)
+
+
+def _steps(here: Point, damping: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Newton steps where the damping is 0, else ``-(A'A + damping)^-1 A' G``; singular A are damped."""
+    G, A, _ = here
+    with np.errstate(all="ignore"):
+        singular = np.linalg.slogdet(A)[0] == 0
+    damping = np.where(singular, np.maximum(damping, 1e-8 * _square(A) + 1e-12), damping)
+    steps = np.empty_like(G)
+    plain = damping == 0
+    steps[plain] = np.linalg.solve(A[plain], -G[plain][..., None])[..., 0]
+    At = np.swapaxes(A[~plain], 1, 2)
+    normal = At @ A[~plain] + damping[~plain, None, None] * np.eye(G.shape[1])
+    steps[~plain] = np.linalg.solve(normal, -(At @ G[~plain][..., None]))[..., 0]
+    return steps, damping

@@ -1,0 +1,46 @@
+"""Where the search for fixed points starts: states that the network visits, and their surroundings."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from rnndyn import dynamics
+from rnndyn.analysis import front
+
+STEPS = 64
+NOISE = (0.1, 1.0)  # of the starts by turns, times the root mean square of the visited states
+
+
+def visited(net, x: np.ndarray | None, count: int, rng: np.random.Generator) -> np.ndarray:
+    """States at random times of runs from random initial states, with noise.
+
+    Times are 0, 1, 2, 4, ... 64 with equal chances, so that the starts are spread over the whole approach. The noise is
+    Gaussian, for half of the starts a tenth of the root mean square of the visited states, for the others all of it
+    ([golub2018]_ starts in the same way, from the states of a task).
+
+    Parameters
+    ----------
+    net
+        The network, float64.
+    x : (I,) or None
+        Constant input.
+    count
+        Number of starts.
+    rng
+        The generator to draw from.
+
+    Returns
+    -------
+    (count, S) array
+        Finite; a run that leaves all bounds is replaced by its initial state.
+    """
+    first = front.random_states(net, count, rng)
+    times = rng.choice([0, *(2**k for k in range(7))], count)
+    states, s, inputs = first.copy(), first, front.row(x, count)
+    for t in range(1, STEPS + 1):
+        s = dynamics.step(net, s, inputs)
+        states[times == t] = s[times == t]
+    lost = ~(np.abs(states) < 1e6).all(axis=1)
+    states[lost] = first[lost]
+    noise = rng.standard_normal(states.shape) * np.sqrt(np.mean(states**2))
+    return states + noise * np.take(NOISE, np.arange(count) % 2)[:, None]

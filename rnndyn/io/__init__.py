@@ -1,0 +1,1 @@
+"""Files and other frameworks: networks and results in and out."""

@@ -1,0 +1,21 @@
+"""Figures of results: ``rd.plot.<result>(ds, ax=None) -> Axes``, one function for each kind of result.
+
+Without `ax` a figure of one journal column is made, outside of pyplot: ``rd.plot.run(ds).figure.savefig("run.pdf")``.
+In a program that uses pyplot, give the axes: ``rd.plot.run(ds, plt.gca())``. Nothing changes matplotlib's settings.
+"""
+
+from rnndyn.plot.gradients import gradient_flow, jacobian_products
+from rnndyn.plot.learning import training
+from rnndyn.plot.lyapunov import lyapunov_spectrum
+from rnndyn.plot.points import eigenvalues, fixed_points
+from rnndyn.plot.traces import run
+
+__all__ = [
+    "eigenvalues",
+    "fixed_points",
+    "gradient_flow",
+    "jacobian_products",
+    "lyapunov_spectrum",
+    "run",
+    "training",
+]

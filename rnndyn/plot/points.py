@@ -1,0 +1,201 @@
+"""Fixed points among the trajectories, and the eigenvalues that decide their stability."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from rnndyn.plot.style import BLUE, GREY, LIGHT, VERMILLION, drawing, require
+
+
+class Mark(NamedTuple):
+    """How points of one stability look: colour and shape both tell."""
+
+    color: str
+    marker: str
+    filled: bool
+
+
+MARKS = {
+    "stable": Mark(BLUE, "o", True),
+    "unstable": Mark(VERMILLION, "D", False),
+    "undecided": Mark(GREY, "s", False),
+}
+UNKNOWN = Mark(GREY, "X", False)
+MOST_TRAJECTORIES = 50
+MOST_DIRECTIONS = 3
+
+
+def fixed_points(ds, ax=None, *, run=None):
+    """Draw fixed points in the plane of the first two principal components, by stability.
+
+    Parameters
+    ----------
+    ds : Dataset
+        From `rnndyn.fixed_points`.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; a new figure if left out.
+    run : Dataset, optional
+        From `rnndyn.run`: its states give the principal components, and its trajectories are drawn in grey. Without it
+        the components are those of the points.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        With a set of markers for each kind of stability; short lines are unstable directions, where `ds` has
+        eigenvectors.
+
+    Raises
+    ------
+    ValueError
+        `ds` holds no fixed points, or `run` has another state size.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rnndyn import schema
+    >>> ds = schema.build("fixed_points", {
+    ...     "state": np.eye(3), "residual": np.zeros(3), "status": np.zeros(3, int), "error_bound": np.zeros(3),
+    ...     "eigenvalue": np.full((3, 3), 0.5 + 0j), "n_unstable": np.zeros(3, int),
+    ...     "stability": np.array(["stable"] * 3), "index": np.ones(3, int)})
+    >>> fixed_points(ds).get_xlabel()
+    'PC 1 (50 % of the variance)'
+    """
+    require(ds, "state", "stability")
+    points = ds["state"].transpose("point", "state").values
+    trajectories = _trajectories(run, points.shape[1])
+    plane = _plane(points if run is None else trajectories.reshape(-1, points.shape[1]))
+    with drawing(ax) as ax:
+        for path in trajectories[:MOST_TRAJECTORIES]:
+            ax.plot(*plane.project(path).T, color=LIGHT, linewidth=0.5, zorder=1)
+        _directions(ax, ds, points, plane)
+        for name, mark in _present(ds):
+            chosen = plane.project(points[ds["stability"].values == name])
+            text = f"{name} ({len(chosen)})"
+            ax.plot(*chosen.T, mark.marker, color=mark.color, label=text, zorder=3, **_face(mark))
+        ax.set_xlabel(plane.label(0))
+        ax.set_ylabel(plane.label(1))
+        ax.margins(0.08)
+        if len(points):
+            ax.legend(ncols=3, loc="lower left", bbox_to_anchor=(0, 1), columnspacing=0.8, handletextpad=0.2)
+        else:
+            ax.set_title("no fixed point was found", color=GREY)
+    return ax
+
+
+def eigenvalues(ds, ax=None):
+    """Draw the eigenvalues of all fixed points in the complex plane, with the unit circle.
+
+    Parameters
+    ----------
+    ds : Dataset
+        From `rnndyn.fixed_points`.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; a new figure if left out.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        With a set of markers for each kind of stability; eigenvalues outside the circle are unstable directions.
+
+    Raises
+    ------
+    ValueError
+        `ds` has no eigenvalues.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rnndyn import schema
+    >>> ds = schema.build("fixed_points", {
+    ...     "state": np.zeros((1, 2)), "residual": np.zeros(1), "status": np.zeros(1, int), "error_bound": np.zeros(1),
+    ...     "eigenvalue": np.array([[0.5 + 0.1j, 0.5 - 0.1j]]), "n_unstable": np.zeros(1, int),
+    ...     "stability": np.array(["stable"]), "index": np.ones(1, int)})
+    >>> eigenvalues(ds).get_ylabel()
+    'Eigenvalue, imaginary part'
+    """
+    require(ds, "eigenvalue", "stability")
+    values = ds["eigenvalue"].transpose("point", "mode").values
+    size = 2.5 if values.size <= 256 else 1.6
+    angle = np.linspace(0, 2 * np.pi, 361)
+    with drawing(ax) as ax:
+        ax.plot(np.cos(angle), np.sin(angle), color=GREY, linewidth=0.7, zorder=1)
+        for name, mark in _present(ds):
+            chosen = values[ds["stability"].values == name].ravel()
+            face = _face(mark) | {"markersize": size, "markeredgewidth": 0.6, "zorder": 3 if mark.filled else 2}
+            ax.plot(chosen.real, chosen.imag, mark.marker, color=mark.color, label=name, **face)
+        ax.set_aspect("equal")
+        ax.set_xlabel("Eigenvalue, real part")
+        ax.set_ylabel("Eigenvalue, imaginary part")
+        if len(values):
+            ax.legend(ncols=3, loc="lower left", bbox_to_anchor=(0, 1), columnspacing=0.8, handletextpad=0.2)
+    return ax
+
+
+class _Plane(NamedTuple):
+    """Two directions in state space, and the share of the variance along each."""
+
+    mean: np.ndarray
+    axes: np.ndarray
+    share: np.ndarray | None
+
+    def project(self, states):
+        return (states - self.mean) @ self.axes
+
+    def label(self, k):
+        if self.share is None:
+            return f"State {k + 1}"
+        return f"PC {k + 1} ({100 * self.share[k]:.0f} % of the variance)"
+
+
+def _plane(states):
+    """Principal components, each with its largest entry positive, so that equal results give equal figures."""
+    size = states.shape[1]
+    states = states[np.isfinite(states).all(axis=1)]
+    axes = np.zeros((size, 2))
+    mean = states.mean(axis=0) if len(states) else np.zeros(size)
+    variance, vectors = np.linalg.eigh((states - mean).T @ (states - mean))
+    if len(states) < 2 or variance.sum() <= 0:
+        axes[: min(size, 2)] = np.eye(2)[: min(size, 2)]
+        return _Plane(np.zeros(size), axes, None)
+    n = min(size, 2)
+    axes[:, :n] = vectors[:, ::-1][:, :n]
+    axes *= np.where(np.take_along_axis(axes, np.abs(axes).argmax(axis=0)[None], 0) < 0, -1.0, 1.0)
+    share = np.append(variance[::-1], 0.0)[:2].clip(0) / variance.sum()
+    return _Plane(mean, axes, share)
+
+
+def _trajectories(run, size):
+    if run is None:
+        return np.empty((0, 0, size))
+    require(run, "state", "time")
+    states = run["state"].transpose(..., "time", "state").values
+    if states.shape[-1] != size:
+        raise ValueError(f"run: got a state size of {states.shape[-1]}; the fixed points have {size}")
+    return states.reshape(-1, *states.shape[-2:])
+
+
+def _present(ds):
+    found = {str(name) for name in ds["stability"].values}
+    return [(name, mark) for name, mark in MARKS.items() if name in found] + [
+        (name, UNKNOWN) for name in sorted(found - MARKS.keys())
+    ]
+
+
+def _face(mark):
+    return {"markerfacecolor": mark.color if mark.filled else "white", "linestyle": "none"}
+
+
+def _directions(ax, ds, points, plane):
+    """Draw a short line along each of a point's leading unstable directions, as they show in the plane."""
+    if "eigenvector" not in ds or not len(points):
+        return
+    length = 0.08 * np.ptp(plane.project(points), axis=0).max(initial=0) or 0.1
+    values = ds["eigenvalue"].transpose("point", "mode").values
+    vectors = ds["eigenvector"].transpose("point", "state", "mode").values
+    for point, mode in zip(*np.nonzero(np.abs(values[:, :MOST_DIRECTIONS]) > 1), strict=True):
+        along = (vectors[point, :, mode].real / np.linalg.norm(vectors[point, :, mode])) @ plane.axes
+        middle = plane.project(points[point])
+        ends = np.stack([middle - length * along, middle + length * along])
+        ax.plot(*ends.T, color=VERMILLION, linewidth=0.8, zorder=2)

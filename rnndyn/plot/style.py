@@ -1,0 +1,109 @@
+"""One look for every figure: colours that the colour-blind tell apart, type that is legible in a 3.4-inch column."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+
+import numpy as np
+
+# Okabe and Ito's palette, after Wong [wong2011]_; yellow is left out, too faint for lines on white.
+BLUE, VERMILLION, GREEN, ORANGE, SKY, PURPLE = "#0072B2", "#D55E00", "#009E73", "#E69F00", "#56B4E9", "#CC79A7"
+BLACK, GREY, LIGHT = "#222222", "#767676", "#C8C8C8"
+PALETTE = (BLUE, VERMILLION, GREEN, ORANGE, SKY, PURPLE, BLACK)
+
+COLUMN = (3.4, 2.5)  # inches
+
+SETTINGS = {
+    "font.family": "sans-serif",
+    "font.size": 8,
+    "axes.labelsize": 8,
+    "axes.titlesize": 8,
+    "axes.titlelocation": "left",
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "legend.fontsize": 7,
+    "legend.frameon": False,
+    "legend.handlelength": 1.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.6,
+    "axes.edgecolor": BLACK,
+    "axes.labelcolor": BLACK,
+    "text.color": BLACK,
+    "xtick.color": BLACK,
+    "ytick.color": BLACK,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "xtick.major.size": 3,
+    "ytick.major.size": 3,
+    "lines.linewidth": 1.2,
+    "lines.markersize": 4,
+    "axes.unicode_minus": True,
+    "axes.formatter.useoffset": False,
+    "figure.dpi": 150,
+    "savefig.dpi": 300,
+}
+
+
+@contextmanager
+def drawing(ax=None):
+    """Give the axes to draw on, in the package's style; without `ax`, those of a new figure unknown to pyplot.
+
+    Examples
+    --------
+    >>> with drawing() as ax:
+    ...     _ = ax.plot([1, 2])
+    >>> ax.figure.get_size_inches().tolist()
+    [3.4, 2.5]
+    """
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    with matplotlib.rc_context(SETTINGS):
+        yield Figure(figsize=COLUMN, layout="constrained").add_subplot() if ax is None else ax
+
+
+def label(array, name=None) -> str:
+    """Name an axis after a variable of the schema, with its units.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> label(xr.DataArray(0.0, attrs={"long_name": "entropy rate", "units": "nat/step"}))
+    'Entropy rate (nat/step)'
+    """
+    name = name or array.attrs.get("long_name", array.name)
+    units = array.attrs.get("units", "1")
+    return name[0].upper() + name[1:] + ("" if units == "1" else f" ({units})")
+
+
+def rows(array, *, last) -> np.ndarray:
+    """Put the values of an array as (rows, `last`), whatever leading dimensions (network, batch) it has."""
+    return np.moveaxis(array.values, array.dims.index(last), -1).reshape(-1, array.sizes[last])
+
+
+def curve(ax, x, lines, color, name, **look):
+    """Draw the median of several curves, and under it the band from the lowest to the highest.
+
+    `lines` has shape (curves, x). What is not finite leaves a gap. Returns the line.
+    """
+    lines = np.where(np.isfinite(lines), lines, np.nan)
+    if len(lines) > 1:
+        low, high = np.fmin.reduce(lines), np.fmax.reduce(lines)
+        ax.fill_between(x, low, high, color=color, alpha=0.18, linewidth=0)
+    (line,) = ax.plot(x, np.median(lines, axis=0), color=color, label=name, **look)
+    return line
+
+
+def require(ds, *names):
+    """Refuse a Dataset that is not the result wanted.
+
+    Raises
+    ------
+    ValueError
+        Names the variables that are missing.
+    """
+    missing = [name for name in names if name not in getattr(ds, "variables", ())]
+    if missing:
+        kind = getattr(ds, "attrs", {}).get("kind", type(ds).__name__)
+        raise ValueError(f"ds: got {kind!r} without {', '.join(missing)}; wanted a result that has {', '.join(names)}")
