@@ -104,7 +104,7 @@ def _through(net, D, source, batch, width):
     """``sum_k diag(D_k) W_k`` as (batch, state, column)."""
     J = np.zeros((batch, D.shape[1], net.hidden_size, width), net.dtype)
     add_products(net, D, source, J)
-    return J.reshape(batch, -1, width)
+    return J.reshape(batch, net.state_size, width)
 
 
 def _through_rate(net, Da, Ra, source, batch, width, Rs=None):
@@ -120,7 +120,7 @@ def _through_rate(net, Da, Ra, source, batch, width, Rs=None):
     J = np.zeros((batch, net.cell.states, net.hidden_size, width), net.dtype)
     for k, matrix in enumerate(W):
         J += Da[:, :, first + k, :, None] * (matrix @ dm)
-    return J.reshape(batch, -1, width)
+    return J.reshape(batch, net.state_size, width)
 
 
 @tangent.register

@@ -42,7 +42,7 @@ def as_sequences(net, inputs, initial_state=None, steps=None):
         Whether the caller gave no batch axis.
     """
     check_network(net)
-    if inputs is None or np.ndim(inputs) == 0:
+    if inputs is None or isinstance(inputs, (int, np.integer)):
         x, steps = None, _steps(net, steps if inputs is None else inputs)
     else:
         x = as_array(
@@ -66,9 +66,11 @@ def as_sequences(net, inputs, initial_state=None, steps=None):
         raise ValueError(
             f"initial_state has {len(s0)} rows, but inputs has a batch of {batch}: give one row a sequence"
         )
-    s0 = np.ascontiguousarray(np.broadcast_to(s0, (batch, net.state_size)))
-    if x is not None:
-        x = np.ascontiguousarray(np.broadcast_to(x, (batch, *x.shape[-2:])))
+    s0 = np.array(np.broadcast_to(s0, (batch, net.state_size)))
+    if x is not None and x.ndim == 2:
+        x = np.array(np.broadcast_to(x, (batch, *x.shape)))
+    elif x is not None and not x.flags.writeable:
+        x = x.copy()  # kernels are compiled for arrays that may be written, though none writes to its inputs
     return (x if net.input_size else None), s0, steps, single
 
 

@@ -153,7 +153,8 @@ class Tape:
         steps, batch = self.a.shape[:2]
         made = self.net.layout
         first, count = made.x
-        adjoints = self.a[:, :, first : first + count].reshape(steps * batch, -1)
+        width = count * made.blocks * made.lanes
+        adjoints = self.a[:, :, first : first + count].reshape(steps * batch, width)
         out = np.empty((steps * batch, made.inputs), made.dtype)
         apply_affine(made.weights.W_xT, np.zeros(made.weights.W_xT.shape[::3], made.dtype), adjoints, out)
         return np.ascontiguousarray(out.reshape(steps, batch, made.inputs).transpose(1, 0, 2))
@@ -237,8 +238,8 @@ class WeightSums:
         steps, batch, _, blocks, lanes = tape.a.shape
         made = self.net.layout
         self.x.add(tape.a, made.x[0], tape.x, batch_first=True)
-        self.h.add(tape.a, made.h[0], tape.s.reshape(steps + 1, batch, -1), batch_first=False)
-        self.m.add(tape.a, made.m[0], tape.m.reshape(*tape.m.shape[:2], -1), batch_first=False)
+        self.h.add(tape.a, made.h[0], tape.s.reshape(steps + 1, batch, made.states * blocks * lanes), batch_first=False)
+        self.m.add(tape.a, made.m[0], tape.m.reshape(*tape.m.shape[:2], tape.m.shape[2] * lanes), batch_first=False)
 
     def gradients(self, W_hy=None, b_y=None):
         """Gradients of the network's fields, with those of its read-out if it has one."""

@@ -24,8 +24,9 @@ class Readout:
             return hidden
         b = np.zeros(len(self.W), self.net.dtype) if self.net.b_y is None else self.net.b_y
         out = np.empty((*hidden.shape[:2], len(self.W)), self.net.dtype)
-        rows = hidden.reshape(-1, hidden.shape[2])
-        apply_affine(panels(self.W[None]), to_lanes(b, len(b)), rows, out.reshape(-1, len(self.W)))
+        count, units = hidden.shape[0] * hidden.shape[1], hidden.shape[2]
+        rows = hidden.reshape(count, units)
+        apply_affine(panels(self.W[None]), to_lanes(b, len(b)), rows, out.reshape(count, len(self.W)))
         return out
 
     def pull(self, g, hidden):
@@ -37,8 +38,9 @@ class Readout:
         self.total.add(by_time, 0, hidden, batch_first=True)
         transposed = adjoint_panels(self.W[None])
         out = np.empty_like(hidden)
-        padded = np.ascontiguousarray(by_time.transpose(1, 0, 2, 3, 4)).reshape(len(g) * g.shape[1], -1)
-        apply_affine(transposed, np.zeros(transposed.shape[::3], g.dtype), padded, out.reshape(-1, hidden.shape[2]))
+        count, outputs = len(g) * g.shape[1], by_time.shape[3] * by_time.shape[4]
+        padded = np.ascontiguousarray(by_time.transpose(1, 0, 2, 3, 4)).reshape(count, outputs)
+        apply_affine(transposed, np.zeros(transposed.shape[::3], g.dtype), padded, out.reshape(count, hidden.shape[2]))
         return out
 
     def gradients(self):

@@ -8,15 +8,15 @@ from rnndyn import dynamics
 from rnndyn.analysis import front
 
 STEPS = 64
-NOISE = (0.1, 1.0)  # of the starts by turns, times the root mean square of the visited states
+NOISE = (0.1, 1.0, 4.0)  # of the starts by turns, times the root mean square of the visited states
 
 
 def visited(net, x: np.ndarray | None, count: int, rng: np.random.Generator) -> np.ndarray:
     """States at random times of runs from random initial states, with noise.
 
     Times are 0, 1, 2, 4, ... 64 with equal chances, so that the starts are spread over the whole approach. The noise is
-    Gaussian, for half of the starts a tenth of the root mean square of the visited states, for the others all of it
-    ([golub2018]_ starts in the same way, from the states of a task).
+    Gaussian, by turns a tenth of the root mean square of the visited states, all of it, and four times as much: near the
+    attractors, between them, and outside ([golub2018]_ starts from the states of a task with noise).
 
     Parameters
     ----------
@@ -43,4 +43,4 @@ def visited(net, x: np.ndarray | None, count: int, rng: np.random.Generator) -> 
     lost = ~(np.abs(states) < 1e6).all(axis=1)
     states[lost] = first[lost]
     noise = rng.standard_normal(states.shape) * np.sqrt(np.mean(states**2))
-    return states + noise * np.take(NOISE, np.arange(count) % 2)[:, None]
+    return states + noise * np.take(NOISE, np.arange(count) % len(NOISE))[:, None]

@@ -2,7 +2,8 @@
 
 Both rest on ``exp(x) = 2^n (1 + p)`` with ``p = exp(r) - 1`` from a minimax polynomial (Cody & Waite [cody1980]_), without a
 branch. The error is below 2 units in the last place in float32 and float64 for every argument, subnormal results included;
-infinities give the limits and NaN gives NaN.
+infinities give the limits and NaN gives NaN. A quotient of rounded numbers would miss that, by up to half a unit: so the
+rounding of the denominator of :func:`sigmoid`, and that of the numerator and quotient of :func:`tanh`, are put right.
 """
 
 from rnndyn.cells.primitives import (
@@ -16,6 +17,7 @@ from rnndyn.cells.primitives import (
     ln2_remainder,
     nearest,
     power2,
+    residual,
     scale2,
     with_sign,
 )
@@ -32,15 +34,19 @@ def sigmoid(x):
     """Logistic function ``1 / (1 + exp(-x))``."""
     n, p = exp_parts(-at_most_exp_range(absolute(x)))
     e = scale2(p + 1.0, n)
-    return if_negative(x, e, 1.0) / (e + 1.0)
+    d = e + 1.0
+    y = if_negative(x, e, 1.0) / d
+    return y - y * (e - (d - 1.0))
 
 
 def tanh(x):
-    """Hyperbolic tangent, as ``t / (t + 2)`` with ``t = exp(2 |x|) - 1``."""
-    n, p = exp_parts(2.0 * at_most(absolute(x), 20.0))
+    """Hyperbolic tangent, as ``t / (t + 2)`` with ``t = exp(-2 |x|) - 1``."""
+    n, p = exp_parts(-2.0 * at_most(absolute(x), 20.0))
     power = power2(n)
-    t = power * p + (power - 1.0)
-    return with_sign(t / (t + 2.0), x)
+    less = power - 1.0
+    t, d = power * p + less, power * p + (power + 1.0)
+    y = t / d
+    return with_sign(y + 0.5 * (residual(t, y, d) + (power * p - (t - less))), x)
 
 
 def relu(x):

@@ -81,6 +81,12 @@ def ln2_remainder(x, n):
     return ((x.astype(np.longdouble) - n.astype(np.longdouble) * high) - n * low).astype(x.dtype)
 
 
+def residual(x, y, z):
+    """``x - y z`` with a single rounding."""
+    wide = np.longdouble if x.dtype == np.float64 else np.float64
+    return (x.astype(wide) - y.astype(wide) * z).astype(x.dtype)
+
+
 def exp_tail(r):
     """``(exp(r) - 1 - r) / r^2`` for ``|r| <= ln(2) / 2``, by its minimax polynomial."""
     tail = np.zeros_like(r)

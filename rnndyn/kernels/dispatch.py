@@ -213,17 +213,24 @@ def _product(k, source, rows, out, init, left, right, depth):
     return implementation
 
 
-def paired_product(k, out, init, left, right, depth):
-    """Tile over two blocks of units of a cell with one pre-activation."""
-    tile(block_rows(k), 2, out, init, left, right, depth)
+def paired_product(k, rows, out, init, left, right, depth):
+    """Tile over two blocks of units of a cell with one pre-activation; ``rows`` is 1 or ``block_rows(k)``."""
+    tile(rows, 2, out, init, left, right, depth)
 
 
 @overload(paired_product, jit_options=INLINED)
-def _paired_product(k, out, init, left, right, depth):
-    many, blocks = rows_of(k.cell), blocks_in_tile(k.cell)
-    if blocks == 1:
-        return lambda k, out, init, left, right, depth: None
-    return lambda k, out, init, left, right, depth: tile(many, 2, out, init, left, right, depth)
+def _paired_product(k, rows, out, init, left, right, depth):
+    many = rows_of(k.cell)
+    if blocks_in_tile(k.cell) == 1:
+        return lambda k, rows, out, init, left, right, depth: None
+
+    def implementation(k, rows, out, init, left, right, depth):
+        if rows == many:
+            tile(many, 2, out, init, left, right, depth)
+        else:
+            tile(1, 2, out, init, left, right, depth)
+
+    return implementation
 
 
 def wide_product(k, source, panels, out, init, left, right, depth):

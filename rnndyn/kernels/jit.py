@@ -6,6 +6,8 @@ import llvmlite.binding as llvm
 import numba
 from numba.extending import register_jitable
 
+from rnndyn.kernels.cache import cached
+
 # Only contraction to fused multiply-adds: NaN checks and the order of sums stay as written.
 FLAGS = {"error_model": "numpy", "fastmath": {"contract"}}
 # Everything below a kernel is inlined: a call with a dozen blocks and arrays costs as much as a small tile.
@@ -23,8 +25,7 @@ def register_bytes():
 REGISTER_BYTES = register_bytes()
 WIDTH = {"float32": REGISTER_BYTES // 4, "float64": REGISTER_BYTES // 8}
 
-kernel = numba.njit(cache=True, parallel=True, nogil=True, **FLAGS)
-routine = numba.njit(cache=True, nogil=True, **INLINED)
+routine = numba.njit(nogil=True, **INLINED)
 formula = register_jitable(**INLINED)
 
 # Numba's portable threading layer aborts the process when two Python threads enter parallel code at once.
@@ -36,6 +37,11 @@ WORTH_A_THREAD = 1_000_000
 def threads_for(operations, items):
     """Number of threads for a kernel of so many floating-point operations over so many independent items."""
     return max(1, min(numba.get_num_threads(), items, int(operations / WORTH_A_THREAD)))
+
+
+def kernel(function):
+    """Compile a function on first use, parallel over its ``prange``, and keep it on disk."""
+    return cached(numba.njit(parallel=True, nogil=True, **FLAGS)(function))
 
 
 class parallel:  # noqa: N801

@@ -172,6 +172,7 @@ register(primitives.if_negative, lambda b, lanes, x, y, z: select(b, "olt", x, l
 register(primitives.if_positive, lambda b, lanes, x, y, z: select(b, "ugt", x, lanes.constant(0), y, z))
 register(primitives.ln2_remainder, emit_ln2_remainder)
 register(primitives.exp_tail, emit_exp_tail)
+register(primitives.residual, lambda b, lanes, x, y, z: call(b, "fma", lanes, b.fneg(y), z, x))
 register(primitives.scale2, emit_scale2)
 
 for _function in list(vars(functions).values()):

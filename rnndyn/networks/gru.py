@@ -81,10 +81,13 @@ class GRU(CellNetwork):  # numpydoc ignore=PR02
         """
         W_xh, W_hh, b_h, _, q = super().cell_weights()
         b_hn = np.zeros(self.hidden_size, self.dtype) if self.b_hn is None else self.b_hn
+        if self.reset == "before":  # both biases of n stand in one sum
+            b_h = np.concatenate([b_h[: 2 * self.hidden_size], b_h[2 * self.hidden_size :] + b_hn])
+            b_hn = None
         return self._signed(W_xh), self._signed(W_hh), self._signed(b_h), b_hn, q
 
     def fold_gradients(self, W_xh, W_hh, b_h, b_hn=None, q=None, W_hy=None, b_y=None) -> Gradients:
-        """Return gradients by field, with the signs that `update` implies.
+        """Gradients by field, with the signs that `update` implies.
 
         Parameters
         ----------
@@ -96,6 +99,8 @@ class GRU(CellNetwork):  # numpydoc ignore=PR02
         Gradients
             For each field that is present dL/dfield, of the shape of the field.
         """
+        if self.reset == "before":
+            b_hn = b_h[2 * self.hidden_size :].copy()
         return super().fold_gradients(self._signed(W_xh), self._signed(W_hh), self._signed(b_h), b_hn, q, W_hy, b_y)
 
     def _signed(self, rows: np.ndarray) -> np.ndarray:

@@ -24,58 +24,60 @@ from rnndyn.kernels.tuples import scatter, scatter_part
 
 
 @routine
-def drive_rows(p, x, a, r, base, n, count, start, stop):
-    """Input drive of as many rows as a tile has, at one block of units or two."""
-    k = kind(p)
-    first = first_slot(k, "x")
-    for t in range(start, stop):
-        left = block(x, (r, t), 0, None, 2)
-        if count == 2:
-            out, init = block(a, (t - start, r - base, first, n), 1, 3, None), block(p.b, (first, n), None, 1, None)
-            paired_product(k, out, init, left, block(p.W_x, (n,), None, 0, 2), x.shape[2])
-        else:
-            out, init = block(a, (t - start, r - base, first, n), 1, 2, None), block(p.b, (first, n), None, 0, None)
-            product(k, "x", block_rows(k), out, init, left, block(p.W_x, (n,), None, 1, 2), x.shape[2])
+def split(g, total, wide):
+    """Start and length of part ``g`` of ``total`` things cut into parts of ``wide``, then of one."""
+    whole = total // wide
+    if g < whole:
+        return g * wide, wide
+    return whole * wide + g - whole, 1
 
 
 @routine
-def drive_times(p, x, a, r, base, n, count, start, stop):
-    """Input drive of one row, its times as the rows of the tiles, at one block of units or two."""
+def parts(total, wide):
+    """Number of parts that :func:`split` makes."""
+    return total // wide + total % wide
+
+
+@routine
+def drive_tile(p, x, a, r, t, many, base, start, n, count, times):
+    """Input drive of one tile: many rows at one time, or one row at many times, at one block of units or two."""
     k = kind(p)
-    many, first = block_rows(k), first_slot(k, "x")
-    t = start
-    while t < stop:
-        times = many if t + many <= stop else 1
-        left = block(x, (r, t), 1, None, 2)
-        if count == 2 and times == many:
-            out, init = block(a, (t - start, r - base, first, n), 0, 3, None), block(p.b, (first, n), None, 1, None)
-            paired_product(k, out, init, left, block(p.W_x, (n,), None, 0, 2), x.shape[2])
-        else:
-            for j in range(n, n + count):
-                out, init = block(a, (t - start, r - base, first, j), 0, 2, None), block(p.b, (first, j), None, 0, None)
-                product(k, "x", times, out, init, left, block(p.W_x, (j,), None, 1, 2), x.shape[2])
-        t += times
+    first = first_slot(k, "x")
+    at = (t - start, r - base, first, n)
+    left = block(x, (r, t), 1, None, 2) if times else block(x, (r, t), 0, None, 2)
+    if count == 2:
+        out = block(a, at, 0, 3, None) if times else block(a, at, 1, 3, None)
+        paired_product(k, many, out, block(p.b, (first, n), None, 1, None), left, block(p.W_x, (n,), None, 0, 2), x.shape[2])
+    else:
+        out = block(a, at, 0, 2, None) if times else block(a, at, 1, 2, None)
+        product(k, "x", many, out, block(p.b, (first, n), None, 0, None), left, block(p.W_x, (n,), None, 1, 2), x.shape[2])
 
 
 @routine
 def drive(p, x, a, lo, hi, base, start, stop):
-    """Input drive ``W_xh x + b_h`` of rows ``lo`` to ``hi`` at times ``start`` to ``stop``, into ``a`` from its time 0 on."""
+    """Input drive ``W_xh x + b_h`` of rows ``lo`` to ``hi`` at times ``start`` to ``stop``, into ``a`` from its time 0 on.
+
+    Tiles are made of rows; of the rows left over, of times.
+    """
     k = kind(p)
     many, wide, blocks = block_rows(k), tile_blocks(k), a.shape[3]
-    whole = lo + (hi - lo) // many * many
-    n = 0
-    while n < blocks:
-        count = wide if n + wide <= blocks else 1
-        for r in range(lo, whole, many):
-            drive_rows(p, x, a, r, base, n, count, start, stop)
-        for r in range(whole, hi):
-            drive_times(p, x, a, r, base, n, count, start, stop)
-        n += count
+    tiles, length = (hi - lo) // many, stop - start
+    groups = tiles * length
+    total = groups + (hi - lo - tiles * many) * parts(length, many)
+    for g in range(parts(blocks, wide)):
+        n, count = split(g, blocks, wide)
+        for i in range(total):
+            if i < groups:
+                drive_tile(p, x, a, lo + i % tiles * many, start + i // tiles, many, base, start, n, count, False)
+            else:
+                t, times = split((i - groups) % parts(length, many), length, many)
+                r = lo + tiles * many + (i - groups) // parts(length, many)
+                drive_tile(p, x, a, r, start + t, times, base, start, n, count, True)
     for slot in range(first_slot(k, "x") + slot_count(k, "x"), a.shape[2]):
-        for t in range(start, stop):
+        for t in range(length):
             for r in range(lo, hi):
                 for n in range(blocks):
-                    store(a, (t - start, r - base, slot, n, 0), load(p.b, (slot, n, 0)))
+                    store(a, (t, r - base, slot, n, 0), load(p.b, (slot, n, 0)))
 
 
 @routine
@@ -88,7 +90,7 @@ def recurrent(p, source, a, now, r, rows, base, n, count, left_rows, left_row, W
         wide_product(k, source, count, out, out, left_row, block(W, (n,), 0, 1, 2), depth)
     elif count == 2:
         out = block(a, (now, r - base, first, n), 1, 3, None)
-        paired_product(k, out, out, left_rows, block(W, (n,), None, 0, 2), depth)
+        paired_product(k, rows, out, out, left_rows, block(W, (n,), None, 0, 2), depth)
     else:
         out = block(a, (now, r - base, first, n), 1, 2, None)
         product(k, source, rows, out, out, left_rows, block(W, (n,), None, 1, 2), depth)
@@ -109,7 +111,7 @@ def rates(p, s, a, m, now, old, r, rows, base, n, count):
 
 @routine
 def advance(p, s, a, m, y, t, now, old, new, r, rows, base, n, count):
-    """New states of some rows at one block of units, or of one row at some blocks."""
+    """New states of some rows at some blocks of units."""
     k = kind(p)
     if slot_count(k, "m") > 0:
         left_rows, left_row = block(m, (now, r - base), 1, None, 3), block(m, (now, r - base), None, None, 3)
@@ -132,33 +134,25 @@ def advance(p, s, a, m, y, t, now, old, new, r, rows, base, n, count):
 
 
 @routine
-def stage(p, s, a, m, y, t, now, r, rows, base, n, count, second):
-    """First or second stage of one step of some rows at some blocks of units."""
-    old, new = t % s.shape[0], (t + 1) % s.shape[0]
-    if second:
-        advance(p, s, a, m, y, t, now, old, new, r, rows, base, n, count)
-    else:
-        rates(p, s, a, m, now, old, r, rows, base, n, count)
-
-
-@routine
-def step(p, s, a, m, y, lo, hi, base, t, now, second):
-    """One stage of one time step of rows ``lo`` to ``hi``: tiles of rows, then each row left over."""
+def step(p, s, a, m, y, lo, hi, base, t, now):
+    """One time step of rows ``lo`` to ``hi``: tiles of rows, then each row left over, stage by stage."""
     k = kind(p)
     many, wide, panels, blocks = block_rows(k), tile_blocks(k), row_panels(k), a.shape[3]
-    whole = lo + (hi - lo) // many * many
-    n = 0
-    while n < blocks:
-        count = wide if n + wide <= blocks else 1
-        for r in range(lo, whole, many):
-            stage(p, s, a, m, y, t, now, r, many, base, n, count, second)
-        n += count
-    for r in range(whole, hi):
-        n = 0
-        while n < blocks:
-            count = panels if n + panels <= blocks else 1
-            stage(p, s, a, m, y, t, now, r, 1, base, n, count, second)
-            n += count
+    tiles, old, new = (hi - lo) // many, t % s.shape[0], (t + 1) % s.shape[0]
+    groups = tiles * parts(blocks, wide)
+    total = groups + (hi - lo - tiles * many) * parts(blocks, panels)
+    for stage in range(0 if slot_count(k, "m") > 0 else 1, 2):
+        for i in range(total):
+            if i < groups:
+                r, rows = lo + i % tiles * many, many
+                n, count = split(i // tiles, blocks, wide)
+            else:
+                r, rows = lo + tiles * many + (i - groups) // parts(blocks, panels), 1
+                n, count = split((i - groups) % parts(blocks, panels), blocks, panels)
+            if stage == 0:
+                rates(p, s, a, m, now, old, r, rows, base, n, count)
+            else:
+                advance(p, s, a, m, y, t, now, old, new, r, rows, base, n, count)
 
 
 @kernel
@@ -179,6 +173,4 @@ def forward(p, x, s, a, m, y, steps, rows, workers):
                 stop = min(steps, start + length)
                 drive(p, x, a, lo, hi, base, start, stop)
                 for t in range(start, stop):
-                    if slot_count(kind(p), "m") > 0:
-                        step(p, s, a, m, y, lo, hi, base, t, t - start, False)
-                    step(p, s, a, m, y, lo, hi, base, t, t - start, True)
+                    step(p, s, a, m, y, lo, hi, base, t, t - start)

@@ -1,0 +1,78 @@
+"""Compiled kernels on disk, one file a kernel, cell and dtype, named by all that it was made from.
+
+Numba's own cache keeps an index, which two processes that save at once can mix up, and does not notice when a function that
+a kernel calls in another file has changed: the answer is then silently that of the old source. Here the name of the file is
+a hash of the signature, the processor, Numba's version and the sources of the kernels and of the cell, so there is no index
+to mix up and nothing stale to load.
+"""
+
+import hashlib
+import sys
+from functools import cache
+from pathlib import Path
+
+import numba
+from numba.core.caching import FunctionCache, IndexDataCacheFile
+
+
+@cache
+def source_hash(*paths):
+    """SHA-256 of some files, names and contents."""
+    digest = hashlib.sha256()
+    for path in paths:
+        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+@cache
+def own_sources():
+    """SHA-256 of the sources of kernels and cells."""
+    package = Path(__file__).parents[1]
+    return source_hash(*sorted(path for part in ("cells", "kernels") for path in (package / part).rglob("*.py")))
+
+
+def cell_sources(signature):
+    """Modules of the cells in a signature, with the hashes of their files: a cell may be a user's own."""
+    cells = [ty.instance_class for ty in signature if hasattr(ty, "instance_class")]
+    files = [(cell, getattr(sys.modules.get(cell.__module__), "__file__", None)) for cell in cells]
+    return [(cell.__module__, cell.__qualname__, source_hash(Path(file)) if file else "") for cell, file in files]
+
+
+class NamedFiles(IndexDataCacheFile):
+    """Data files without an index."""
+
+    def _name(self, key):
+        made_from = repr((key, cell_sources(key[0]), own_sources(), numba.__version__))
+        digest = hashlib.sha256(made_from.encode()).hexdigest()[:32]
+        return f"{self._data_name_pattern.partition('.{')[0]}.{digest}.nbc"
+
+    def save(self, key, data):
+        """Save compiled code; a file appears whole or not at all."""
+        self._save_data(self._name(key), data)
+
+    def load(self, key):
+        """Compiled code, or None."""
+        try:
+            return self._load_data(self._name(key))
+        except OSError:
+            return None
+
+    def flush(self):
+        """Nothing to do: there is no index."""
+
+
+class KernelCache(FunctionCache):
+    """Numba's cache of one function, over :class:`NamedFiles`."""
+
+    def __init__(self, function):
+        super().__init__(function)
+        files = self._cache_file
+        base = files._index_name.removesuffix(".nbi")
+        self._cache_file = NamedFiles(files._cache_path, base, files._source_stamp)
+
+
+def cached(dispatcher):
+    """Give a dispatcher this cache; a plain function (uncompiled runs) stays as it is."""
+    if hasattr(dispatcher, "py_func"):
+        dispatcher._cache = KernelCache(dispatcher.py_func)
+    return dispatcher

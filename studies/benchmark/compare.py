@@ -1,0 +1,69 @@
+"""The tables: throughput, ratios, geometric means beside the goals, worst cases."""
+
+import math
+
+from studies.tools import table
+
+MODES = {"forward": "forward", "both": "forward and gradient"}
+GOALS = {  # geometric mean of the ratio to a peer, by cell and mode
+    ("RNN", "forward"): {"torch": 4.0, "jax": 2.0},
+    ("GRU", "forward"): {"torch": 4.0, "jax": 3.5},
+    ("LSTM", "forward"): {"torch": 1.6, "jax": 4.0},
+    ("RNN", "both"): {"torch": 3.0, "jax": 2.0},
+    ("GRU", "both"): {"torch": 3.0, "jax": 2.0},
+    ("LSTM", "both"): {"torch": 1.5, "jax": 2.5},
+}
+
+
+def compare(results: dict) -> str:
+    """Markdown: a summary, then one table a cell and mode."""
+    rows, peers = results["rows"], results["programs"][1:]
+    groups = list(dict.fromkeys((row["cell"], row["mode"]) for row in rows))
+    parts = [
+        "### Times faster than the peers: geometric mean over H and B, goal, worst case",
+        summary(rows, groups, peers),
+    ]
+    for cell, mode in groups:
+        parts += [
+            f"### {cell}, {MODES[mode]}",
+            detail([r for r in rows if (r["cell"], r["mode"]) == (cell, mode)], peers),
+        ]
+    made = results["machine"]
+    versions = ", ".join(f"{name} {version}" for name, version in made["versions"].items())
+    parts.append(
+        f"float32, T = {results['steps']}, I = H, {made['threads']} threads of {made['processor']}; {made['system']}, "
+        f"Python {made['python']}, {versions}. Medians of interleaved samples; above 1 rnndyn is faster. "
+        "`run` is rnndyn through its front door, with checks and an xarray result."
+    )
+    return "\n\n".join(parts)
+
+
+def summary(rows, groups, peers) -> str:
+    """One line a cell, mode and peer."""
+    lines = []
+    for cell, mode in groups:
+        for peer in peers:
+            ratios = [
+                (row["times_faster"][peer], row)
+                for row in rows
+                if (row["cell"], row["mode"]) == (cell, mode) and peer in row["times_faster"]
+            ]
+            if not ratios or peer == "run":
+                continue
+            mean = math.exp(sum(math.log(ratio) for ratio, _ in ratios) / len(ratios))
+            worst, where = min(ratios, key=lambda pair: pair[0])
+            goal = GOALS.get((cell, mode), {}).get(peer, "")
+            reached = "" if goal == "" else "yes" if mean >= goal and worst >= 1 else "no"
+            lines.append([cell, MODES[mode], peer, mean, goal, worst, f"H {where['H']}, B {where['B']}", reached])
+    return table(["cell", "work", "peer", "mean", "goal", "worst", "at", "goal reached, never slower"], lines)
+
+
+def detail(rows, peers) -> str:
+    """One line a size and batch: time, throughput, ratio to each peer."""
+    peers = [peer for peer in peers if any(peer in row["times_faster"] for row in rows)]
+    lines = [
+        [row["H"], row["B"], f"{1e3 * row['seconds']['rnndyn']:.3g}", f"{row['gflops']:.0f}"]
+        + [row["times_faster"].get(peer, "") for peer in peers]
+        for row in rows
+    ]
+    return table(["H", "B", "ms", "GF/s", *(f"vs {peer}" for peer in peers)], lines)

@@ -1,0 +1,33 @@
+"""The figure: how many times faster than each peer, against H."""
+
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
+
+from studies.benchmark.compare import MODES
+
+MARKS = {1: "o", 32: "s", 256: "^"}
+
+
+def plot(results: dict) -> Figure:
+    """One panel a cell and mode; colour: peer, mark: batch; above the line at 1 rnndyn is faster."""
+    rows = results["rows"]
+    peers = [peer for peer in results["programs"][1:] if peer != "run"]
+    cells = list(dict.fromkeys(row["cell"] for row in rows))
+    figure = Figure(figsize=(4 * len(cells), 7), layout="constrained")
+    panels = figure.subplots(len(MODES), len(cells), squeeze=False, sharex=True)
+    for line, mode in zip(panels, MODES, strict=True):
+        for ax, cell in zip(line, cells, strict=True):
+            for k, peer in enumerate(peers):
+                for batch in dict.fromkeys(row["B"] for row in rows):
+                    some = [r for r in rows if (r["cell"], r["mode"], r["B"]) == (cell, mode, batch)]
+                    points = [(r["H"], r["times_faster"][peer]) for r in some if peer in r["times_faster"]]
+                    if points:
+                        label = f"{peer}, B = {batch}"
+                        ax.loglog(*zip(*points, strict=True), f"{MARKS.get(batch, 'x')}-", color=f"C{k}", label=label)
+            ax.axhline(1, color="black", linewidth=1)
+            ax.set(title=f"{cell}, {MODES[mode]}", xlabel="H", ylabel="times faster")
+            ax.set_xticks(sorted({row["H"] for row in rows}), minor=False)
+            ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+            ax.minorticks_off()
+    panels[0, 0].legend(fontsize="x-small")
+    return figure

@@ -1,0 +1,287 @@
+"""Fixed points against closed forms; every point that is reported is verified again in plain NumPy."""
+
+import naive
+import numpy as np
+import pytest
+from cases import SMOOTH
+
+import rnndyn as rd
+from rnndyn.analysis.completeness import missing_estimate
+from rnndyn.analysis.eigen import eigenvalues
+from rnndyn.schema import Status
+
+
+def scalar(w, b=0.0):
+    """The network x' = tanh(w x + b)."""
+    return rd.Elman(None, [[w]], [b])
+
+
+def verify(ds, step, size, period=1):
+    """Residuals, Jacobians and what follows from them, from a step (S,) -> (S,) of complex numbers alone."""
+
+    def iterate(x):
+        for _ in range(period):
+            x = step(x)
+        return x
+
+    for k in range(ds.sizes["point"]):
+        x = ds.state.values[k]
+        residual = np.abs(iterate(x) - x).max()
+        assert residual <= 1e-13 * max(1, np.abs(x).max()) * 10.0 ** (period - 1)
+        J = np.stack([iterate(x + 1e-30j * e).imag / 1e-30 for e in np.eye(size)], axis=1)
+        if ds.status[k] == Status.OK:
+            wanted, got = np.linalg.eigvals(J), ds.eigenvalue.values[k]
+            # each is near one of the others: order within rounding is nobody's fault
+            assert np.abs(wanted[:, None] - got).min(axis=0).max() < 1e-6 * max(1, np.abs(wanted).max())
+            assert ds["index"][k] == np.sign(np.linalg.det(np.eye(size) - J))
+            newton = np.linalg.solve(J - np.eye(size), x - iterate(x))
+            assert np.linalg.norm(newton) <= ds.error_bound[k] + 1e-15
+    modulus = np.abs(ds.eigenvalue.values)
+    assert (np.diff(modulus, axis=1) <= 0).all() and np.array_equal(ds.n_unstable, (modulus > 1).sum(axis=1))
+
+
+# ---- one unit ---------------------------------------------------------------------------------------------------------
+def test_pitchfork():
+    assert rd.fixed_points(scalar(0.9), rng=0, starts=100).state.values.ravel() == pytest.approx([0.0], abs=1e-15)
+    ds = rd.fixed_points(scalar(1.5), rng=0, starts=100)
+    assert ds.state.values.ravel() == pytest.approx([-0.8586, 0.0, 0.8586], abs=1e-4)
+    assert ds.stability.values.tolist() == ["stable", "unstable", "stable"]
+    assert ds["index"].values.tolist() == [1, -1, 1]
+    verify(ds, lambda x: np.tanh(1.5 * x), 1)
+
+
+def test_at_the_pitchfork_the_point_is_undecided():
+    ds = rd.fixed_points(scalar(1.0), rng=0, starts=100)
+    assert ds.sizes["point"] == 1 and ds.status == Status.SINGULAR and ds.stability == "undecided"
+    assert abs(ds.state.item()) <= ds.error_bound.item() < 1e-4 and ds["index"] == 0
+
+
+@pytest.mark.parametrize("side", [1, -1])
+def test_folds(side):
+    x = np.sqrt(0.5)  # x^2 = 1 - 1/w at w = 2
+    fold = side * (np.arctanh(x) - 2 * x)
+    assert abs(fold) == pytest.approx(0.53283998, abs=1e-8)
+    before, after = (rd.fixed_points(scalar(2.0, fold * f), rng=0, starts=200) for f in (1 - 1e-6, 1 + 1e-6))
+    assert (before.sizes["point"], after.sizes["point"]) == (3, 1)
+    assert before.attrs["index_sum"] == after.attrs["index_sum"] == 1
+    close = np.abs(np.abs(before.state.values) - x).ravel().argsort()[:2]
+    assert set(before.stability.values[close]) == {"stable", "unstable"}
+    verify(before, lambda s: np.tanh(2 * s + fold * (1 - 1e-6)), 1)
+
+
+def test_flip():
+    b = 2.29558715  # x^2 = 1 + 1/w at w = -2
+    ds = rd.fixed_points(scalar(-2.0, b), rng=0, starts=50)
+    assert ds.eigenvalue.item() == pytest.approx(-1, abs=1e-7)
+    beyond = [rd.fixed_points(scalar(-2.0, b * f), rng=0, starts=50).stability.item() for f in (0.99, 1.01)]
+    assert beyond == ["unstable", "stable"]
+    cycle = rd.fixed_points(scalar(-2.0), rng=0, starts=200, period=2)
+    assert cycle.state.values.ravel() == pytest.approx([-0.95750402, 0, 0.95750402], abs=1e-7)
+    assert cycle.stability.values.tolist() == ["stable", "unstable", "stable"]
+    verify(cycle, lambda s: np.tanh(-2 * s), 1, period=2)
+
+
+def test_neimark_sacker():
+    turn = np.array([[np.cos(0.7), -np.sin(0.7)], [np.sin(0.7), np.cos(0.7)]])
+    for gain, stability in ((0.99, "stable"), (1.01, "unstable")):
+        ds = rd.fixed_points(rd.Elman(None, gain * turn), rng=0, starts=50)
+        assert ds.stability.values.tolist() == [stability]
+        assert ds.eigenvalue.values[0] == pytest.approx(gain * np.exp([0.7j, -0.7j]), abs=1e-14)
+
+
+# ---- several units ----------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("coupling", [0.0, 0.05])
+def test_three_bistable_units_have_27_points(coupling):
+    W = 2 * np.eye(3) + coupling * (1 - np.eye(3))
+    ds = rd.fixed_points(rd.Elman(None, W), rng=0)
+    assert np.bincount(ds.n_unstable).tolist() == [8, 12, 6, 1]
+    assert ds.attrs["index_sum"] == ds.attrs["expected_index_sum"] == 1 and ds.attrs["estimated_missing"] == 0
+    assert (ds.status == 0).all() and ds.error_bound.max() < 1e-13
+    verify(ds, lambda x: np.tanh(W @ x), 3)
+
+
+@pytest.mark.parametrize("N", [2, 3, 4])
+def test_planted_points_are_found(N):
+    V = np.random.default_rng(N).uniform(-1, 1, (N, N))
+    W = np.arctanh(V) @ np.linalg.inv(V)
+    ds = rd.fixed_points(rd.Elman(None, W), rng=0, starts=2000)
+    planted = np.concatenate([V.T, -V.T, np.zeros((1, N))])
+    distance = np.linalg.norm(ds.state.values - planted[:, None], axis=2).min(axis=1)
+    assert distance.max() < 1e-9 and ds.attrs["index_sum"] == 1
+    verify(ds, lambda x: np.tanh(W @ x), N)
+
+
+@pytest.mark.parametrize("case", SMOOTH, ids=lambda case: case.name)
+def test_every_cell(case, rng):
+    net = case.network(rng, 4, 2)
+    x = rng.standard_normal(2)
+    ds = rd.fixed_points(net, x, rng=0, starts=200)
+    assert ds.attrs["expected_index_sum"] in (1, "unknown")
+    if ds.attrs["expected_index_sum"] == 1 and not (ds.status == Status.SINGULAR).any():
+        assert ds.attrs["index_sum"] % 2 == 1 or ds.attrs["estimated_missing"] > 0
+    verify(ds, lambda s: case.step(s, x, **case.parameters(net), **case.options), net.state_size)
+
+
+def test_saturated_gates_make_no_points(rng):
+    # Far outside [-1, 1] the update gate is 1 to rounding and keeps any state; none of these is fixed.
+    net = rd.GRU.random(6, gain=2.0, rng=3)
+    ds = rd.fixed_points(net, starts=30 * rng.standard_normal((300, 6)))
+    assert (np.abs(ds.state) <= 1).all()
+
+
+@pytest.mark.compiled
+@pytest.mark.parametrize("kind", ["tanh", "gru", "lstm"])
+def test_trained_flip_flops_hold_eight_memories(kind, networks_folder):
+    net = rd.load(networks_folder / f"flip_flop_{kind}.safetensors")
+    ds = rd.fixed_points(net, rng=0, starts=512)
+    assert (ds.stability == "stable").sum() >= 8
+    parameters = {name: getattr(net, name) for name in ("W_xh", "W_hh", "b_h")} | ({"b_hn": net.b_hn} if kind == "gru" else {})
+    parameters = {name: np.asarray(value, float) for name, value in parameters.items()}
+    step = {"tanh": naive.elman_step, "gru": naive.gru_step, "lstm": naive.lstm_step}[kind]
+    verify(ds, lambda s: step(s, np.zeros(3), **parameters), net.state_size)
+
+
+# ---- maps -------------------------------------------------------------------------------------------------------------
+def henon(s, x, p):
+    return np.array([1 - p * s[0] ** 2 + s[1], 0.3 * s[0]])
+
+
+@pytest.mark.parametrize("a", [0.2, 0.5, 1.4])
+def test_henon_points(a):
+    ds = rd.fixed_points(rd.Map(henon, 2, parameters=a), rng=0, starts=60)
+    x = (-0.7 + np.array([-1, 1]) * np.sqrt(0.49 + 4 * a)) / (2 * a)
+    assert np.abs(ds.state.values - np.stack([x, 0.3 * x], axis=1)).max() < 1e-13
+    assert ds.stability.values.tolist() == ["unstable", "stable" if a < 0.3675 else "unstable"]
+    assert ds.attrs["expected_index_sum"] == "unknown"
+    verify(ds, lambda s: henon(s, None, a), 2)
+
+
+def test_no_points_before_the_fold():
+    ds = rd.fixed_points(rd.Map(henon, 2, parameters=-0.13), rng=0, starts=60)
+    assert ds.sizes == {"point": 0, "state": 2, "mode": 2}
+    assert ds.attrs["n_converged"] == 0 and ds.attrs["index_sum"] == 0 and ds.stability.dtype.kind == "U"
+
+
+@pytest.mark.parametrize("period, points", [(1, 2), (2, 4), (3, 2), (4, 8), (5, 2), (6, 16)])
+def test_cycles_of_the_henon_map(period, points):
+    ds = rd.fixed_points(rd.Map(henon, 2, parameters=1.4), rng=0, starts=300, period=period)
+    assert ds.sizes["point"] == points
+    verify(ds, lambda s: henon(s, None, 1.4), 2, period)
+
+
+def test_small_and_large_scales():
+    for scale in (1e-8, 1.0, 1e8):
+        net = rd.Map(lambda s, x, p: p * np.tanh(2 * s / p), 1, parameters=scale)
+        starts = scale * np.linspace(-1, 1, 20)[:, None]
+        ds = rd.fixed_points(net, starts=starts)
+        assert ds.state.values.ravel() / scale == pytest.approx([-0.95750402, 0, 0.95750402], abs=1e-8)
+
+
+def test_a_continuum_of_points_is_singular():
+    ds = rd.fixed_points(rd.Linear(None, np.diag([1.0, 0.5])), rng=0, starts=40)
+    assert (ds.status == Status.SINGULAR).all() and (ds.stability == "undecided").all()
+
+
+def test_a_linear_network_has_one_point(rng):
+    net = rd.Linear(rng.standard_normal((4, 2)), rng.standard_normal((4, 4)), rng.standard_normal(4))
+    x = rng.standard_normal(2)
+    ds = rd.fixed_points(net, x, starts=20, rng=0)
+    wanted = np.linalg.solve(np.eye(4) - net.W_hh, net.W_xh @ x + net.b_h)
+    assert ds.sizes["point"] == 1
+    assert np.linalg.norm(ds.state.values[0] - wanted) <= ds.error_bound.item() < 1e-12
+
+
+# ---- the search -------------------------------------------------------------------------------------------------------
+def test_equal_calls_give_equal_results_and_starts_do_not_influence_each_other(rng):
+    net = rd.Elman.random(5, gain=2.5, rng=1)
+    assert rd.fixed_points(net, rng=7, starts=200).identical(rd.fixed_points(net, rng=7, starts=200))
+    starts = rng.uniform(-1, 1, (64, 5))
+    whole = rd.fixed_points(net, starts=starts)
+    shuffled = rd.fixed_points(net, starts=starts[rng.permutation(64)])
+    assert whole.attrs["n_converged"] == shuffled.attrs["n_converged"]
+    assert np.abs(whole.state.values - shuffled.state.values).max() < 1e-13
+
+
+def test_a_tolerance_stops_earlier():
+    net = rd.Elman.random(5, gain=2.0, rng=1)
+    rough = rd.fixed_points(net, starts=100, rng=0, tol=1e-3)
+    assert (rough.residual <= 1e-3).all() and rough.residual.max() > 1e-12
+    assert (rough.error_bound >= rough.residual / 10).all()
+
+
+def test_a_nearly_fixed_state_is_not_listed():
+    # Just past the fold the network lingers, |F(x) - x| = 1e-9, but there is no point.
+    x = np.sqrt(0.5)
+    net = scalar(2.0, -(np.arctanh(x) - 2 * x) + 1e-9)
+    ds = rd.fixed_points(net, starts=np.full((20, 1), -x) + 1e-3 * np.arange(20)[:, None])
+    assert (np.abs(ds.state.values + x) > 0.1).all()
+
+
+@pytest.mark.parametrize("n", [0, 1])
+def test_few_starts(n):
+    ds = rd.fixed_points(scalar(0.5), starts=np.full((n, 1), 0.3))
+    assert ds.sizes["point"] == n and ds.attrs["n_starts"] == n
+
+
+def test_float32_networks_are_searched_in_float64():
+    net = rd.Elman.random(5, gain=2.0, rng=1, dtype="float32")
+    single, double = (rd.fixed_points(one, starts=200, rng=0) for one in (net, net.astype("float64")))
+    assert single.state.dtype == np.float64 and single.residual.max() < 1e-14
+    assert single.sizes == double.sizes
+
+
+def test_ensembles_have_a_coordinate():
+    nets = [scalar(w) for w in (0.5, 2.0, 3.0)]
+    ds = rd.fixed_points(nets, starts=60, rng=0)
+    assert ds.network.values.tolist() == [0, 1, 1, 1, 2, 2, 2] and ds.network.dims == ("point",)
+    assert ds.attrs["index_sum"] == [1, 1, 1] and ds.attrs["n_starts"] == [60, 60, 60]
+
+
+def test_stacks():
+    net = rd.Stack([rd.Elman.random(3, 2, gain=1.5, rng=0), rd.GRU.random(2, 3, gain=2.0, rng=1)])
+    ds = rd.fixed_points(net, [0.3, -0.2], starts=100, rng=0)
+    assert ds.sizes["point"] % 2 == 1 and ds.attrs["index_sum"] == ds.attrs["expected_index_sum"] == 1
+
+
+# ---- the parts --------------------------------------------------------------------------------------------------------
+def test_eigenvalue_errors_hold_for_known_perturbations(rng):
+    J = rng.standard_normal((200, 6, 6))
+    E = rng.standard_normal(J.shape)
+    E *= 1e-9 / np.linalg.norm(E, ord=2, axis=(1, 2))[:, None, None]
+    values, bounds = eigenvalues(J, np.full(200, 1e-9))
+    moved = eigenvalues(J + E)[0]
+    gap = np.abs(values[:, :, None] - moved[:, None, :]).min(axis=2)
+    assert (gap <= 1.01 * bounds).all()
+
+
+def test_eigenvalues_of_a_jordan_block():
+    jordan = np.diag(np.full(4, 0.5)) + np.diag(np.ones(3), 1)
+    values, bounds = eigenvalues(jordan[None])
+    moved = np.linalg.eigvals(jordan + 1e-15 * np.eye(4)[::-1])
+    assert np.isfinite(bounds).all() and (np.abs(moved - 0.5) <= bounds.max()).all()
+    assert values.tolist() == [[0.5] * 4]
+
+
+def test_chao():
+    assert missing_estimate(np.array([5, 3, 2])) == 0
+    assert missing_estimate(np.ones(10, int)) == 45
+    assert missing_estimate(np.array([], int)) == 0
+
+
+@pytest.mark.parametrize(
+    "options, error, words",
+    [
+        ({"period": 0}, ValueError, "period"),
+        ({"period": 1.5}, TypeError, "period"),
+        ({"starts": 0}, ValueError, "starts"),
+        ({"starts": np.ones((3, 2))}, ValueError, "starts"),
+        ({"starts": [[np.nan]]}, ValueError, "starts"),
+        ({"tol": 0.0}, ValueError, "tol"),
+        ({"input": [1.0]}, ValueError, "input"),
+        ({"rng": "seed"}, TypeError, "rng"),
+        ({"device": "cuda"}, rd.DeviceError, "cuda"),
+    ],
+)
+def test_wrong_arguments_are_named(options, error, words):
+    with pytest.raises(error, match=words):
+        rd.fixed_points(scalar(0.5), **options)

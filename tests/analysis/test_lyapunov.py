@@ -1,0 +1,316 @@
+"""Lyapunov spectra against exact laws, published values, and each other."""
+
+import numpy as np
+import pytest
+from scipy.special import digamma, polygamma
+
+import rnndyn as rd
+from rnndyn.analysis.growth import Tally, entropy_rate, kaplan_yorke
+
+
+def log_eigenvalues(*matrices):
+    """ln |eig| of the product, per matrix, the first of which acts first; from the largest."""
+    product = np.linalg.multi_dot(matrices[::-1]) if len(matrices) > 1 else matrices[0]
+    return np.sort(np.log(np.abs(np.linalg.eigvals(product))))[::-1] / len(matrices)
+
+
+henon = rd.Map(lambda s, x, p: (1 - 1.4 * s[0] ** 2 + s[1], 0.3 * s[0]), 2)
+logistic = rd.Map(lambda s, x, p: 4 * s * (1 - s), 1)
+
+
+# ---- known maps -------------------------------------------------------------------------------------------------------
+def test_logistic_map():
+    ds = rd.lyapunov_spectrum(logistic, steps=20_000, rng=1)
+    assert abs(ds.exponent.item() - np.log(2)) < 4 * ds.stderr.item() < 0.01
+    assert ds.status == 0 and ds.dimension == 1 and ds.entropy_rate == ds.exponent.item()
+
+
+def test_henon_map():
+    ds = rd.lyapunov_spectrum(henon, steps=20_000, rng=0)
+    assert (np.abs(ds.exponent - [0.41919, -1.62316]) < 4 * ds.stderr).all()
+    assert abs(ds.exponent.sum() - np.log(0.3)) < 1e-12
+    assert ds.sum_rule_defect < 1e-9 and ds.status == 0
+    assert abs(ds.dimension - 1.2583) < 0.01
+
+
+def test_cat_map_with_its_jacobian_given():
+    cat = np.array([[2.0, 1.0], [1.0, 1.0]])
+    net = rd.Map(lambda s, x, p: p @ s % 1.0, 2, parameters=cat, jacobian=lambda s, x, p: p)
+    ds = rd.lyapunov_spectrum(net, steps=300, warmup=100, rng=0)
+    wanted = np.log((3 + np.sqrt(5)) / 2)
+    assert np.abs(ds.exponent - [wanted, -wanted]).max() < 1e-13
+    assert ds.dimension == 2 or abs(ds.dimension - 2) < 1e-12
+
+
+def lorenz_step(s, x, p):
+    def f(v):
+        return np.array([10 * (v[1] - v[0]), v[0] * (28 - v[2]) - v[1], v[0] * v[1] - 8 / 3 * v[2]])
+
+    k1 = f(s)
+    k2 = f(s + p / 2 * k1)
+    k3 = f(s + p / 2 * k2)
+    return s + p / 6 * (k1 + 2 * k2 + 2 * k3 + f(s + p * k3))
+
+
+@pytest.mark.slow
+def test_lorenz_flow_by_runge_kutta_steps():
+    net = rd.Map(lorenz_step, 3, parameters=0.01)
+    ds = rd.lyapunov_spectrum(net, steps=20_000, warmup=2000, time_step=0.01, initial_state=[1.0, 1.0, 20.0])
+    assert (np.abs(ds.exponent - [0.9056, 0.0, -14.5723]) < [0.1, 0.02, 0.12]).all()
+    assert abs(ds.exponent.sum() + 41 / 3) < 0.01
+    assert ds.sum_rule_defect < 1e-9 and abs(ds.dimension - 2.062) < 0.01
+    assert ds.exponent.units == "nat/time"
+
+
+# ---- networks ---------------------------------------------------------------------------------------------------------
+def test_linear_networks_have_the_logarithms_of_their_eigenvalues(rng):
+    for gain in (0.7, 1.8):
+        net = rd.Linear.random(8, gain=gain, rng=rng)
+        ds = rd.lyapunov_spectrum(net, steps=100)
+        assert np.abs(ds.exponent - log_eigenvalues(net.W_hh)).max() < 1e-12
+        assert ds.sum_rule_defect < 1e-12
+        elman = rd.Elman(None, net.W_hh, activation="identity")
+        assert np.array_equal(rd.lyapunov_spectrum(elman, k=3).exponent, ds.exponent[:3])
+
+
+def test_a_singular_linear_network():
+    ds = rd.lyapunov_spectrum(rd.Linear(None, [[2.0, 1.0], [0.0, 0.0]]))
+    assert ds.exponent.values.tolist() == [np.log(2), -np.inf]
+    assert ds.dimension == 1 and np.isnan(ds.sum_rule_defect) and ds.status == 0
+
+
+def test_lstm_at_rest_has_infinite_exponents(rng):
+    net = rd.LSTM.random(4, gain=1.5, rng=rng).replace(b_h=None)
+    ds = rd.lyapunov_spectrum(net, steps=4000, warmup=500, initial_state=np.zeros(8))
+    W_g = net.W_hh[8:12]
+    wanted = np.sort(np.log(np.abs(0.5 + 0.25 * np.linalg.eigvals(W_g))))[::-1]
+    assert np.abs(ds.exponent[:4] - wanted).max() < 2e-3
+    assert np.isneginf(ds.exponent[4:]).all() and (ds.stderr[4:] == 0).all()
+    assert ds.status == 0 and np.isnan(ds.sum_rule_defect)
+
+
+def test_gru_with_zero_gates_is_a_leaky_network_at_rest(rng):
+    H, b_r, b_z = 5, 0.4, -0.3
+    U = rng.standard_normal((H, H))
+    b_h = np.concatenate([np.full(H, b_r), np.full(H, b_z), np.zeros(H)])
+    net = rd.GRU(None, np.concatenate([np.zeros((2 * H, H)), U]), b_h)
+    r, z = 1 / (1 + np.exp(-b_r)), 1 / (1 + np.exp(-b_z))
+    wanted = np.sort(np.log(np.abs(z + (1 - z) * r * np.linalg.eigvals(U))))[::-1]
+    ds = rd.lyapunov_spectrum(net, steps=4000, warmup=500, initial_state=np.zeros(H))
+    assert np.abs(ds.exponent - wanted).max() < 2e-3
+
+
+@pytest.mark.compiled
+def test_the_chaotic_lstm_of_laurent_and_von_brecht():
+    W_hh = [[-1, -4], [-3, -2], [-2, 6], [0, -6], [-1, -6], [6, -9], [4, 1], [-9, -7]]
+    net = rd.LSTM(None, np.array(W_hh, float))
+    ds = rd.lyapunov_spectrum(net, steps=20_000, initial_state=np.full(4, 0.5))
+    wanted = np.array([0.1695, -0.3852, -1.6765, -4.6216])
+    assert (np.abs(ds.exponent - wanted) < 4 * ds.stderr + 0.0015).all()
+    assert ds.sum_rule_defect < 1e-9 and ds.status == 0
+
+
+NETWORKS = [rd.Elman, rd.Leaky, rd.LSTM, rd.GRU]
+
+
+@pytest.mark.parametrize("cls", NETWORKS)
+def test_sum_rule_leading_part_and_reproducibility(cls):
+    net = cls.random(6, 2, gain=3.0, rng=1)
+    inputs = np.random.default_rng(2).standard_normal((600, 2))
+    ds = rd.lyapunov_spectrum(net, inputs, steps=500, warmup=100, rng=3)
+    assert ds.sum_rule_defect < 1e-9 and ds.status == 0
+    again = rd.lyapunov_spectrum(net, inputs, steps=500, warmup=100, rng=3)
+    assert again.identical(ds)
+    leading = rd.lyapunov_spectrum(net, inputs, steps=500, warmup=100, rng=3, k=2)
+    assert np.abs(leading.exponent - ds.exponent[:2]).max() < 0.03  # another frame, another path towards the limit
+
+
+def test_batches_and_ensembles_are_the_single_results():
+    nets = [rd.Elman.random(5, gain=2.5, rng=seed) for seed in (1, 2)]
+    start = np.random.default_rng(0).standard_normal((3, 5))
+    options = {"steps": 200, "warmup": 50, "k": 2, "rng": 0}
+    both = rd.lyapunov_spectrum(nets, initial_state=start, **options)
+    assert both.exponent.dims == ("network", "batch", "index") and both.status.dims == ("network", "batch")
+    assert both.sizes == {"network": 2, "batch": 3, "index": 2}
+    frames = np.random.default_rng(0)
+    for n, net in enumerate(nets):
+        batch = rd.lyapunov_spectrum(net, initial_state=start, **options | {"rng": frames})
+        assert np.abs(batch.exponent - both.exponent[n]).max() < 1e-12
+    assert rd.lyapunov_spectrum(nets[0], trajectories=4, **options).exponent.dims == ("batch", "index")
+    assert rd.lyapunov_spectrum(nets[:1], **options).exponent.dims == ("network", "index")
+
+
+def test_driven_networks(rng):
+    net = rd.Elman.random(6, 2, gain=2.0, rng=0)
+    inputs = rng.standard_normal((3, 300, 2))
+    ds = rd.lyapunov_spectrum(net, inputs, steps=200, warmup=100, initial_state=np.zeros(6), rng=0)
+    assert ds.exponent.dims == ("batch", "index")
+    one = rd.lyapunov_spectrum(net, inputs[1], steps=200, warmup=100, initial_state=np.zeros(6), rng=0)
+    assert np.abs(one.exponent - ds.exponent[1]).max() < 1e-10
+    assert (ds.exponent[:, 0] < rd.lyapunov_spectrum(net, steps=2000, rng=0).exponent[0] + 0.2).all()
+    short = rd.lyapunov_spectrum(net, inputs[0, :250], rng=0)
+    assert (short.attrs["warmup_used"], short.attrs["steps_used"]) == (25, 225)
+
+
+def test_float32_networks_agree_to_their_precision():
+    net = rd.Elman.random(6, gain=0.8, rng=0)
+    exact = rd.lyapunov_spectrum(net, steps=500, warmup=100, initial_state=np.zeros(6), rng=0)
+    single = rd.lyapunov_spectrum(net.astype("float32"), steps=500, warmup=100, initial_state=np.zeros(6), rng=0)
+    assert np.abs(exact.exponent - single.exponent).max() < 1e-4
+    assert single.attrs["dtype"] == "float32" and single.status == 0
+
+
+def test_divergence_is_a_status_of_its_row_only():
+    ds = rd.lyapunov_spectrum(henon, initial_state=[[0.0, 0.0], [10.0, 10.0]], steps=200, warmup=20, rng=0)
+    alone = rd.lyapunov_spectrum(henon, initial_state=[[0.0, 0.0]], steps=200, warmup=20, rng=0)
+    assert ds.status.values.tolist() == [0, 2]
+    assert np.abs(ds.exponent[0] - alone.exponent[0]).max() < 1e-12
+    assert np.isnan(ds.exponent[1]).all() and np.isnan(ds.dimension[1]) and np.isnan(ds.sum_rule_defect[1])
+
+
+def test_a_drifting_exponent_is_not_called_converged():
+    # The slope falls with time, which is the second component.
+    net = rd.Map(lambda s, x, p: (s[0] * np.exp(-s[1] / 1000), s[1] + 1), 2)
+    assert rd.lyapunov_spectrum(net, steps=1000, warmup=0, initial_state=[1.0, 0.0], rng=0).status == 1
+
+
+# ---- matrices ---------------------------------------------------------------------------------------------------------
+def test_gaussian_matrices_follow_newmans_law(rng):
+    N, T, repeats = 8, 2000, 8
+    rank = (N - np.arange(N)) / 2
+    exact, spread = 0.5 * (np.log(2) + digamma(rank)), np.sqrt(polygamma(1, rank) / (4 * T))
+    z, ratio = [], []
+    for _ in range(repeats):
+        ds = rd.lyapunov_from_jacobians(rng.standard_normal((N, N)) for _ in range(T))
+        z.append((ds.exponent - exact) / spread)
+        ratio.append(ds.stderr / spread)
+        assert ds.sum_rule_defect < 1e-11 and ds.status == 0
+    z = np.array(z)
+    assert np.abs(z).max() < 4.2 and 0.6 < (z**2).mean() < 1.5  # 64 of them
+    assert 0.95 < np.mean(ratio) < 1.2
+
+
+def test_a_period_three_product_tells_the_order(rng):
+    matrices = rng.standard_normal((3, 4, 4))
+    forward = log_eigenvalues(*matrices)
+    ds = rd.lyapunov_from_jacobians(np.tile(matrices, (3000, 1, 1)))
+    assert np.abs(ds.exponent - forward).max() < 2e-3
+
+
+def test_orthogonal_matrices_times_a_gain(rng):
+    Q = np.linalg.qr(rng.standard_normal((200, 5, 5)))[0]
+    ds = rd.lyapunov_from_jacobians(1.3 * Q)
+    assert np.abs(ds.exponent - np.log(1.3)).max() < 1e-14 and (ds.stderr < 1e-15).all()
+
+
+def test_triangular_matrices_have_the_mean_logarithms_of_their_diagonals(rng):
+    d = np.exp(np.array([0.5, -0.3, -2.0]) + 0.1 * rng.standard_normal((1000, 3)))
+    J = np.triu(rng.standard_normal((1000, 3, 3)), 1) + np.eye(3) * d[:, None, :]
+    assert np.abs(rd.lyapunov_from_jacobians(J).exponent - np.log(d).mean(axis=0)).max() < 1e-13
+
+
+def test_scaling_and_change_of_basis(rng):
+    J = rng.standard_normal((300, 4, 4))
+    O = np.linalg.qr(rng.standard_normal((4, 4)))[0]
+    exponent = rd.lyapunov_from_jacobians(J).exponent
+    assert np.abs(rd.lyapunov_from_jacobians(100 * J).exponent - exponent - np.log(100)).max() < 1e-11
+    turned = rd.lyapunov_from_jacobians(O @ J @ O.T).exponent
+    assert abs((turned - exponent).sum()) < 1e-12
+
+
+def test_tiny_but_exact_factors_are_kept_and_lost_rank_is_minus_infinity(rng):
+    graded = rd.lyapunov_from_jacobians(np.tile(np.diag([2.0, 1e-30]), (50, 1, 1)))
+    assert np.abs(graded.exponent - np.log([2.0, 1e-30])).max() < 1e-12
+    assert np.isneginf(rd.lyapunov_from_jacobians(np.zeros((5, 3, 3))).exponent).all()
+    low = rng.standard_normal((3, 5, 2)) @ rng.standard_normal((3, 2, 5))
+    ds = rd.lyapunov_from_jacobians(np.tile(low, (20, 1, 1)))
+    assert np.isfinite(ds.exponent[:2]).all() and np.isneginf(ds.exponent[2:]).all() and ds.status == 0
+    once = np.tile(np.eye(3), (20, 1, 1))
+    once[7, 2] = 0  # one row of one matrix, as of a dead unit
+    assert rd.lyapunov_from_jacobians(once @ np.triu(rng.random((20, 3, 3)) + 1)).exponent[2] == -np.inf
+
+
+def test_too_rare_a_qr_is_reported(rng):
+    J = rng.standard_normal((400, 8, 8)) * np.exp(-2 * np.arange(8))[:, None]
+    good, rare = (rd.lyapunov_from_jacobians(J, qr_interval=n) for n in ("auto", 20))
+    assert good.status == 0 and good.sum_rule_defect < 1e-9
+    assert rare.status != 0
+
+
+def test_the_automatic_interval_keeps_the_digits(rng):
+    J = np.eye(6) + 0.05 * rng.standard_normal((3000, 6, 6))
+    each, auto = (rd.lyapunov_from_jacobians(J, qr_interval=n) for n in (1, "auto"))
+    assert np.abs(each.exponent - auto.exponent).max() < 1e-10 and auto.sum_rule_defect < 1e-10
+
+
+def test_iterators_arrays_and_lists_are_equal(rng):
+    J = rng.standard_normal((50, 3, 3))
+    results = [rd.lyapunov_from_jacobians(form) for form in (J, list(J), iter(J), J[:, ::-1][:, ::-1])]
+    assert all(np.array_equal(r.exponent, results[0].exponent) for r in results)
+
+
+# ---- the parts --------------------------------------------------------------------------------------------------------
+def test_kaplan_yorke_and_entropy():
+    assert kaplan_yorke(np.array([-0.1, -2.0]), True) == 0
+    assert kaplan_yorke(np.array([0.5, 0.3]), True) == 2
+    assert np.isnan(kaplan_yorke(np.array([0.5, 0.3]), False))
+    assert kaplan_yorke(np.array([0.5, -np.inf]), True) == 1
+    assert entropy_rate(np.array([0.5, 0.25, -1.0]), False) == 0.75
+    assert np.isnan(entropy_rate(np.array([0.5, 0.25]), False))
+
+
+def test_the_tally_is_a_mean_with_an_error_that_knows_correlation(rng):
+    z = []
+    for _ in range(60):
+        x = np.zeros(3000)
+        noise = rng.standard_normal(3000)
+        for t in range(1, 3000):
+            x[t] = 0.9 * x[t - 1] + noise[t]
+        tally = Tally((1,))
+        for value in x:
+            tally.add(np.array([value]), 1)
+        assert tally.mean()[0] == pytest.approx(x.mean(), abs=1e-12)
+        z.append(x.mean() / tally.stderr()[0])
+    assert 0.7 < np.std(z) < 1.35  # of independent values it would be 4
+
+
+# ---- arguments --------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    "options, error, words",
+    [
+        ({"k": 0}, ValueError, "k"),
+        ({"k": 3}, ValueError, "k"),
+        ({"steps": 0}, ValueError, "steps"),
+        ({"warmup": -1}, ValueError, "warmup"),
+        ({"trajectories": 0}, ValueError, "trajectories"),
+        ({"qr_interval": 0}, ValueError, "qr_interval"),
+        ({"qr_interval": "often"}, TypeError, "qr_interval"),
+        ({"time_step": 0.0}, ValueError, "time_step"),
+        ({"initial_state": [1.0]}, ValueError, "initial_state"),
+        ({"initial_state": [np.nan, 0.0]}, ValueError, "initial_state"),
+        ({"inputs": np.ones((10, 3))}, ValueError, "inputs"),
+        ({"device": "tpu"}, ValueError, "device"),
+        ({"device": "cuda"}, rd.DeviceError, "cuda"),
+    ],
+)
+def test_wrong_arguments_are_named(options, error, words):
+    with pytest.raises(error, match=words):
+        rd.lyapunov_spectrum(henon, **options)
+
+
+def test_what_is_no_dynamical_system_is_refused():
+    layer = rd.Elman.random(2, 1, rng=0)
+    with pytest.raises(TypeError, match="both directions"):
+        rd.lyapunov_spectrum(rd.Bidirectional(layer, layer))
+    with pytest.raises(TypeError, match="a network is wanted"):
+        rd.lyapunov_spectrum(np.eye(2))
+    with pytest.raises(ValueError, match="empty"):
+        rd.lyapunov_spectrum([])
+    with pytest.raises(ValueError, match="one class"):
+        rd.lyapunov_spectrum([layer, rd.GRU.random(2, 1, rng=0)])
+
+
+@pytest.mark.parametrize("bad", [[], np.ones((3, 2, 3)), iter([np.eye(2), np.eye(3)]), np.full((2, 2, 2), np.nan), 3.0])
+def test_wrong_matrices_are_refused(bad):
+    with pytest.raises((ValueError, TypeError), match="jacobians"):
+        rd.lyapunov_from_jacobians(bad)

@@ -1,0 +1,75 @@
+"""What every test shares: a fresh kernel cache for each version of the sources, hypothesis profiles, random numbers."""
+
+import hashlib
+import os
+import shutil
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+
+def source_hash() -> str:
+    """SHA-256 of the package's Python sources, names and contents."""
+    digest = hashlib.sha256()
+    for path in sorted((ROOT / "rnndyn").rglob("*.py")):
+        digest.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+# Numba does not notice an edit of a function that a cached kernel calls from another file (numba #1833): the answer is
+# then silently that of the old source. So the cache lives in a folder named by the sources, before rnndyn is imported.
+# The package's own cache names its files by the sources too; a folder of its own makes it a matter of this file alone.
+SOURCES = source_hash()[:32]
+CACHES = Path(os.environ.get("RNNDYN_TEST_CACHES") or os.environ.get("NUMBA_CACHE_DIR") or ROOT / ".numba_cache")
+os.environ["RNNDYN_TEST_CACHES"] = str(CACHES)
+os.environ["NUMBA_CACHE_DIR"] = str(CACHES / SOURCES)
+for old in CACHES.glob("?" * len(SOURCES)):
+    if old.name != SOURCES and old.stat().st_mtime < time.time() - 2 * 86400:
+        shutil.rmtree(old, ignore_errors=True)
+os.environ.setdefault("MPLBACKEND", "agg")
+
+import hypothesis  # noqa: E402
+import numpy as np  # noqa: E402
+import pytest  # noqa: E402
+
+UNCOMPILED = os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
+
+# Compiling takes seconds, so no deadline; derandomized, so that a failure in CI is seen again by whoever looks.
+hypothesis.settings.register_profile(
+    "rnndyn", deadline=None, derandomize=True, max_examples=10 if UNCOMPILED else 100, print_blob=True
+)
+hypothesis.settings.register_profile("nightly", deadline=None, max_examples=10_000, print_blob=True)
+hypothesis.settings.load_profile(os.environ.get("RNNDYN_HYPOTHESIS_PROFILE", "rnndyn"))
+
+
+def pytest_collection_modifyitems(items):
+    """Skip, visibly, what this machine or this way of running cannot do."""
+    missing = {}
+    if UNCOMPILED:
+        missing["compiled"] = "needs compiled kernels (NUMBA_DISABLE_JIT is set)"
+    if any("gpu" in item.keywords for item in items) and not gpu():
+        missing["gpu"] = "no CUDA device"
+    for item in items:
+        for marker, reason in missing.items():
+            if marker in item.keywords:
+                item.add_marker(pytest.mark.skip(reason=reason))
+
+
+def gpu() -> bool:
+    """Whether a CUDA device answers."""
+    from numba import cuda
+
+    return cuda.is_available()
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    """Random numbers, the same in every run."""
+    return np.random.default_rng(20_240_229)
+
+
+@pytest.fixture
+def networks_folder() -> Path:
+    """The trained networks that ship with the project."""
+    return ROOT / "data" / "networks"

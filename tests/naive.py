@@ -1,0 +1,148 @@
+"""The equations as printed in their sources, in slow plain NumPy: what the package is compared with.
+
+Nothing here is shared with rnndyn and nothing is fast; loops run over time, and a sequence stands alone, without a
+batch axis. All functions accept complex numbers, so `complex_step` differentiates any of them to the last digits
+without a line of calculus.
+
+The documents: 000 "Recurrent Neural Networks: Theory and Practice", 003 "Recurrent Neural Networks: A Mathematical
+Overview", 004 "Recurrent Neural Networks (RNNs)". Gate blocks are stacked by rows as in PyTorch: LSTM i, f, g, o; GRU
+r, z, n.
+"""
+
+import numpy as np
+
+
+# ---- activations and read-outs -----------------------------------------------------------------------------------
+def sigmoid(a):
+    """1 / (1 + exp(-a)), 004 "Activation Function Impact"."""
+    return 1 / (1 + np.exp(-a))
+
+
+def relu(a):
+    """max(0, a); a complex step follows the side of the real part."""
+    return np.where(np.real(a) > 0, a, 0)
+
+
+def identity(a):
+    return a
+
+
+def softmax(o):
+    """exp(o_i) / sum_j exp(o_j), 003 eq 4."""
+    e = np.exp(o - np.max(np.real(o)))
+    return e / np.sum(e)
+
+
+ACTIVATIONS = {"tanh": np.tanh, "relu": relu, "sigmoid": sigmoid, "identity": identity}
+OUTPUT_ACTIVATIONS = {"identity": identity, "softmax": softmax, "sigmoid": sigmoid}
+
+
+# ---- one step of each cell: state (S,), input (I,) -> state (S,) -------------------------------------------------
+def elman_step(h, x, W_xh, W_hh, b_h, activation="tanh"):
+    """000 eq 1-2, 003 eq 1-2: a = W_xh x + W_hh h + b; h' = phi(a)."""
+    a = W_xh @ x + W_hh @ h + b_h
+    return ACTIVATIONS[activation](a)
+
+
+def leaky_step(h, x, W_xh, W_hh, b_h, alpha, form="rate", activation="tanh"):
+    """Euler's step, alpha = dt / tau, of tau dh/dt = -h + phi(W h + ...) (rate) or -h + W phi(h) + ... (voltage)."""
+    phi = ACTIVATIONS[activation]
+    if form == "rate":
+        return (1 - alpha) * h + alpha * phi(W_hh @ h + W_xh @ x + b_h)
+    return (1 - alpha) * h + alpha * (W_hh @ phi(h) + W_xh @ x + b_h)
+
+
+def lstm_step(state, x, W_xh, W_hh, b_h, peephole=None):
+    """000 eq 5-10; the peepholes are those of Gers and of ONNX: i and f see c_{t-1}, o sees c_t. state = [h, c]."""
+    h, c = np.split(state, 2)
+    a_i, a_f, a_g, a_o = np.split(W_xh @ x + W_hh @ h + b_h, 4)
+    p_i, p_f, p_o = np.zeros((3, h.size)) if peephole is None else peephole
+    i = sigmoid(a_i + p_i * c)
+    f = sigmoid(a_f + p_f * c)
+    g = np.tanh(a_g)
+    c = f * c + i * g
+    o = sigmoid(a_o + p_o * c)
+    return np.concatenate([o * np.tanh(c), c])
+
+
+def gru_step(h, x, W_xh, W_hh, b_h, b_hn=0.0, reset="after", update="keep"):
+    """000 eq 11-14 are reset="before", update="write"; PyTorch's documentation has reset="after", update="keep"."""
+    u_r, u_z, u_n = np.split(W_xh @ x + b_h, 3)
+    W_hr, W_hz, W_hn = np.split(W_hh, 3)
+    r = sigmoid(u_r + W_hr @ h)
+    z = sigmoid(u_z + W_hz @ h)
+    n = np.tanh(u_n + (r * (W_hn @ h + b_hn) if reset == "after" else W_hn @ (r * h) + b_hn))
+    return z * h + (1 - z) * n if update == "keep" else (1 - z) * h + z * n
+
+
+def forward(step, s0, xs, *parameters, **options):
+    """States s_1 ... s_T (T, S) from s_0 and inputs x_1 ... x_T (T, I)."""
+    states, s = [], s0
+    for x in xs:
+        s = step(s, x, *parameters, **options)
+        states.append(s)
+    return np.array(states).reshape(len(xs), len(s0))
+
+
+def outputs(hs, W_hy, b_y, activation="identity"):
+    """000 eq 3 and 003 eq 3-4: y_t = g(W_hy h_t + b_y), (T, O)."""
+    return np.array([OUTPUT_ACTIVATIONS[activation](W_hy @ h + b_y) for h in hs])
+
+
+# ---- losses of one sequence --------------------------------------------------------------------------------------
+def mse(ys, targets):
+    """004 "Common Loss Functions": sum over time and outputs of 1/2 (y - target)^2."""
+    return sum(0.5 * np.sum((y - target) ** 2) for y, target in zip(ys, targets, strict=True))
+
+
+def cross_entropy(os, classes):
+    """003 eq 4-5: sum over time of -log softmax(o_t)[c_t]; os are the logits."""
+    return sum(-np.log(softmax(o)[c]) for o, c in zip(os, classes, strict=True))
+
+
+# ---- backpropagation through time, written out -------------------------------------------------------------------
+def elman_bptt(h0, xs, dL_do, W_xh, W_hh, b_h, W_hy):
+    """Gradients of a tanh network by 003 eq 6-9, from dL/do_t (T, O).
+
+    003 eq 10 gives dL/da_{t-1} where it says dL/dh_{t-1}, and leaves out the loss at t-1; here is 004's recursion
+    dL/dh_t = W_hy' dL_t/do_t + W_hh' delta_{t+1}, which differentiation confirms.
+    """
+    hs = forward(elman_step, h0, xs, W_xh, W_hh, b_h)
+    before = np.vstack([h0, hs])
+    T, H = hs.shape
+    gradients = {"W_xh": np.zeros_like(W_xh), "W_hh": np.zeros_like(W_hh), "b_h": np.zeros_like(b_h)}
+    gradients |= {"W_hy": np.zeros_like(W_hy), "b_y": np.zeros(len(W_hy))}
+    delta_next = np.zeros(H)
+    for t in reversed(range(T)):
+        dL_dh = W_hy.T @ dL_do[t] + W_hh.T @ delta_next
+        a = W_xh @ xs[t] + W_hh @ before[t] + b_h
+        delta = dL_dh * (1 - np.tanh(a) ** 2)  # eq 6
+        gradients["W_xh"] += np.outer(delta, xs[t])  # eq 7
+        gradients["W_hh"] += np.outer(delta, before[t])  # eq 8
+        gradients["b_h"] += delta
+        gradients["W_hy"] += np.outer(dL_do[t], hs[t])  # eq 9
+        gradients["b_y"] += dL_do[t]
+        delta_next = delta
+    return gradients
+
+
+def elman_jacobian_product(hs, W_hh):
+    """J_T ... J_1 with J_t = diag(1 - h_t^2) W_hh, 003 eq 18-19, for a tanh network."""
+    product = np.eye(len(W_hh))
+    for h in hs:
+        product = np.diag(1 - h**2) @ W_hh @ product
+    return product
+
+
+# ---- differentiation without calculus ----------------------------------------------------------------------------
+def complex_step(f, x, h=1e-30):
+    """Gradient (or Jacobian, values first) of f at the real array x: Im f(x + i h e_k) / h, exact to rounding."""
+    columns = []
+    for k in range(x.size):
+        z = x.astype(complex)
+        z.flat[k] += 1j * h
+        columns.append(np.imag(f(z)) / h)
+    columns = np.array(columns)
+    if not columns.size:
+        return np.zeros(np.shape(f(x.astype(complex))) + x.shape)
+    return np.moveaxis(columns, 0, -1).reshape(columns.shape[1:] + x.shape)

@@ -1,0 +1,176 @@
+"""Figures: every result has one, with named axes, in the axes given, and nothing left behind."""
+
+import io
+
+import matplotlib
+import numpy as np
+import pytest
+import synthetic
+from matplotlib import pyplot
+from matplotlib.figure import Figure
+
+from rnndyn import plot, schema
+
+PLOTS = {
+    "run": (plot.run, synthetic.run),
+    "training": (plot.training, synthetic.training),
+    "fixed_points": (plot.fixed_points, synthetic.fixed_points),
+    "eigenvalues": (plot.eigenvalues, synthetic.fixed_points),
+    "lyapunov_spectrum": (plot.lyapunov_spectrum, synthetic.lyapunov_spectrum),
+    "jacobian_products": (plot.jacobian_products, synthetic.jacobian_products),
+    "gradient_flow": (plot.gradient_flow, synthetic.gradient_flow),
+}
+every_plot = pytest.mark.parametrize("name", PLOTS)
+
+
+def labels(ax):
+    return [line.get_label() for line in ax.lines if not line.get_label().startswith("_")]
+
+
+def test_every_kind_of_result_has_its_plot():
+    assert set(schema.RESULTS) <= set(plot.__all__) == set(PLOTS)
+
+
+@every_plot
+def test_a_figure_of_its_own_is_named_and_forgotten(name):
+    draw, make = PLOTS[name]
+    ax = draw(make())
+    ax.figure.savefig(io.BytesIO(), format="svg")
+    assert ax.get_xlabel()
+    assert ax.get_ylabel()
+    assert tuple(ax.figure.get_size_inches()) == (3.4, 2.5)
+    assert not pyplot.get_fignums()
+
+
+@every_plot
+def test_axes_given_are_axes_used(name):
+    draw, make = PLOTS[name]
+    ax = Figure().add_subplot()
+    assert draw(make(), ax) is ax
+    assert draw(make(), ax=ax) is ax
+
+
+@every_plot
+def test_the_settings_of_matplotlib_stay(name):
+    before = dict(matplotlib.rcParams)
+    draw, make = PLOTS[name]
+    draw(make())
+    assert dict(matplotlib.rcParams) == before
+
+
+@every_plot
+def test_a_wrong_result_is_refused(name):
+    draw, _ = PLOTS[name]
+    wrong = synthetic.run() if name == "training" else synthetic.training()
+    with pytest.raises(ValueError, match=r"ds: got '\w+' without"):
+        draw(wrong)
+
+
+def test_units_stand_on_the_axes():
+    assert plot.lyapunov_spectrum(synthetic.lyapunov_spectrum()).get_ylabel() == "Lyapunov exponent (nat/step)"
+    assert plot.gradient_flow(synthetic.gradient_flow()).get_ylabel() == "Log norm of the gradient (nat)"
+    assert plot.run(synthetic.run()).get_xlabel() == "Time (step)"
+
+
+def test_run_draws_outputs_if_there_are_any_and_no_more_than_six():
+    assert len(plot.run(synthetic.run(outputs=2)).lines) == 2
+    ax = plot.run(synthetic.run(unit=9, outputs=0))
+    assert len(ax.lines) == 6
+    assert ax.get_ylabel() == "Hidden activity, 6 of 9"
+    assert len(plot.run(synthetic.run(unit=3), variable="state").lines) == 3
+    assert len(plot.run(synthetic.run().isel(batch=0)).lines) == 2
+
+
+def test_run_says_when_values_are_not_finite():
+    ds = synthetic.run()
+    ds.output[0, 3, 0] = np.inf
+    assert plot.run(ds).get_title("right") == "not finite at some times"
+
+
+def test_stability_is_shown_by_colour_and_shape():
+    ax = plot.fixed_points(synthetic.fixed_points(7))
+    assert labels(ax) == ["stable (3)", "unstable (2)", "undecided (2)"]
+    looks = {(line.get_color(), line.get_marker()) for line in ax.lines}
+    assert len(looks) == len({color for color, _ in looks}) == len({marker for _, marker in looks}) == 3
+
+
+def test_no_point_is_dropped_for_an_unknown_word():
+    assert labels(plot.fixed_points(synthetic.fixed_points(2, stability=("centre",)))) == ["centre (2)"]
+
+
+def test_unstable_directions_are_drawn_where_they_are_known():
+    n = 3
+    ax = plot.fixed_points(synthetic.fixed_points(n, stability=("unstable",), vectors=True))
+    assert len(ax.lines) == n + 1
+
+
+def test_trajectories_lie_under_the_points():
+    ax = plot.fixed_points(synthetic.fixed_points(), run=synthetic.run(batch=5))
+    assert len(ax.lines) == 5 + 3
+    assert ax.get_xlabel().startswith("PC 1 (")
+
+
+def test_a_run_of_another_size_is_refused():
+    with pytest.raises(ValueError, match="run: got a state size of 5; the fixed points have 4"):
+        plot.fixed_points(synthetic.fixed_points(size=4), run=synthetic.run(unit=5))
+
+
+@pytest.mark.parametrize(("n", "size"), [(0, 3), (1, 3), (1, 1), (4, 1), (2, 2)])
+def test_few_points_and_small_states_are_drawn(n, size):
+    ds = synthetic.fixed_points(n, size)
+    assert len(plot.fixed_points(ds).lines) == len(plot.eigenvalues(ds).lines) - 1 == min(n, 3)
+    plot.fixed_points(ds, run=synthetic.run(unit=size, outputs=0)).figure.canvas.draw()
+
+
+def test_the_projection_has_one_sign():
+    ds = synthetic.fixed_points(9)
+    first = plot.fixed_points(ds).lines[0].get_xydata()
+    np.testing.assert_array_equal(plot.fixed_points(ds).lines[0].get_xydata(), first)
+    again = plot.fixed_points(ds.isel(point=slice(None, None, -1)))
+    points = np.concatenate([line.get_xydata() for line in again.lines])
+    assert np.isclose(points, first[0]).all(axis=1).any()
+
+
+def test_eigenvalues_stand_against_the_unit_circle():
+    ax = plot.eigenvalues(synthetic.fixed_points())
+    circle = ax.lines[0].get_xydata()
+    np.testing.assert_allclose(np.hypot(*circle.T), 1)
+    assert ax.get_aspect() == 1
+
+
+def test_each_trajectory_has_its_error_bars():
+    ax = plot.lyapunov_spectrum(synthetic.lyapunov_spectrum(batch=3))
+    assert len(ax.containers) == 3
+    assert ax.get_title("left") == "dimension 0.5, entropy rate 0.5 nat/step"
+
+
+def test_minus_infinity_is_drawn_and_named():
+    ds = synthetic.lyapunov_spectrum()
+    ds.exponent[2:] = -np.inf
+    ds.stderr[2:] = np.nan
+    ax = plot.lyapunov_spectrum(ds)
+    assert "−∞" in labels(ax)
+    assert len(ax.containers[0].lines[0].get_xdata()) == 2
+
+
+def test_the_bound_stands_beside_the_norm():
+    assert {"norm", "bound"} <= set(labels(plot.jacobian_products(synthetic.jacobian_products())))
+    assert labels(plot.gradient_flow(synthetic.gradient_flow())) == ["gradient", "through h", "through c", "bound"]
+    assert labels(plot.gradient_flow(synthetic.gradient_flow(gated=False))) == ["gradient", "bound"]
+
+
+def test_a_batch_is_a_median_and_a_band():
+    assert len(plot.gradient_flow(synthetic.gradient_flow(batch=4)).collections) == 4
+    assert not plot.jacobian_products(synthetic.jacobian_products()).collections
+
+
+def test_gradients_run_from_the_end():
+    line = plot.gradient_flow(synthetic.gradient_flow(time=5)).lines[0]
+    assert line.get_xdata().tolist() == [4, 3, 2, 1, 0]
+
+
+def test_underflow_and_overflow_leave_gaps():
+    ds = synthetic.gradient_flow()
+    ds.gradient_norm_cell[:, :5] = 0
+    ds.bound[:, :5] = np.inf
+    plot.gradient_flow(ds).figure.canvas.draw()

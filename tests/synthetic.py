@@ -1,0 +1,73 @@
+"""Results made up by hand, for the tests of what shows and stores results; no kernel is needed."""
+
+import numpy as np
+
+from rnndyn import schema
+
+
+def run(batch=3, time=20, unit=4, outputs=2):
+    rng = np.random.default_rng(0)
+    state = rng.standard_normal((batch, time, unit)).cumsum(axis=1)
+    variables = {"state": state, "hidden": state}
+    if outputs:
+        variables["output"] = state[..., :outputs]
+    return schema.build("run", variables)
+
+
+def fixed_points(n=3, size=4, stability=("stable", "unstable", "undecided"), vectors=False, **attrs):
+    rng = np.random.default_rng(1)
+    variables = {
+        "state": rng.standard_normal((n, size)),
+        "residual": np.zeros(n),
+        "status": np.zeros(n, int),
+        "error_bound": np.full(n, 1e-12),
+        "eigenvalue": np.full((n, size), 0.5 + 0.5j),
+        "n_unstable": np.zeros(n, int),
+        "stability": np.array([stability[k % len(stability)] for k in range(n)], dtype="U9"),
+        "index": np.ones(n, int),
+    }
+    if vectors:
+        variables["eigenvalue"][:, 0] = 2
+        variables["eigenvector"] = np.broadcast_to(np.eye(size), (n, size, size)).astype(complex)
+    counts = {
+        "n_starts": 64,
+        "n_converged": 60,
+        "index_sum": n,
+        "expected_index_sum": "unknown",
+        "estimated_missing": 0.0,
+    }
+    return schema.build("fixed_points", variables, attrs=counts | attrs)
+
+
+def lyapunov_spectrum(batch=None, k=4, status=0):
+    shape = () if batch is None else (batch,)
+    exponent = np.tile(0.1 - 0.2 * np.arange(k), (*shape, 1))
+    variables = {"exponent": exponent, "stderr": np.full((*shape, k), 0.01), "status": np.full(shape, status)}
+    variables |= {name: np.full(shape, 0.5) for name in ("dimension", "entropy_rate", "sum_rule_defect")}
+    return schema.build("lyapunov_spectrum", variables)
+
+
+def jacobian_products(time=20, k=3):
+    t = np.arange(1.0, time + 1)
+    values = -0.1 * t[:, None] * np.arange(1, k + 1)
+    variables = {"log_singular_value": values, "log_norm": values[:, 0], "bound": 0.1 * t}
+    return schema.build("jacobian_products", variables)
+
+
+def gradient_flow(batch=2, time=20, gated=True):
+    logs = -0.3 * np.arange(time)[::-1] * np.ones((batch, 1))
+    variables = {"gradient_norm": np.exp(logs), "log_gradient_norm": logs, "bound": np.exp(-0.1 * logs)}
+    if gated:
+        variables |= {"gradient_norm_hidden": np.exp(logs - 1), "gradient_norm_cell": np.exp(logs - 0.1)}
+    return schema.build("gradient_flow", variables)
+
+
+def training(steps=10):
+    loss = 2.0 ** -np.arange(steps)
+    return schema.build("training", {"loss": loss, "gradient_norm": loss / 2})
+
+
+def results():
+    """One of each, as `rnndyn.analyze.analyze` gives them."""
+    makers = (run, fixed_points, lyapunov_spectrum, jacobian_products, gradient_flow)
+    return {make.__name__: make() for make in makers}
