@@ -14,17 +14,30 @@ from rnndyn.kernels.cpu.forward import forward
 from rnndyn.kernels.cpu.outer import SAMPLES, outer
 from rnndyn.kernels.cpu.tangent import derivatives, products
 from rnndyn.kernels.dispatch import slots
-from rnndyn.kernels.jit import parallel, threads_for
+from rnndyn.kernels.jit import parallel, threads_for, threads_meet
 from rnndyn.kernels.tile import aligned_empty, aligned_zeros
 
 BUFFER_BYTES = 1 << 18  # of input drives that a thread forms at a time: a part of the second-level cache
 GROUP_ROWS = 64
+SHARED_BYTES = 1 << 17  # of recurrent weights, from which on threads share a step
 
 
 def groups(net, batch, steps):
     """Rows that a thread takes through time together, and the number of threads."""
     threads = threads_for(steps * batch * 2 * net.W_hh.size, batch)
     return min(-(-batch // (8 * threads)) * 8, GROUP_ROWS), threads
+
+
+def shared_steps(net, batch, steps):
+    """Counter for threads that share every step, and their number; an empty counter where one thread, or rows, do better.
+
+    A few rows through weights that do not fit a thread's share of the cache are worth it: each thread then reads its part of
+    the weights from its own cache.
+    """
+    threads = threads_for(steps * batch * 2 * net.W_hh.size, net.layout.blocks)
+    if threads > 1 and batch < 8 and net.W_hh.nbytes >= SHARED_BYTES and threads_meet():
+        return np.zeros(1, np.int64), threads
+    return np.empty(0, np.int64), 0
 
 
 def pack_states(net, s, to):
@@ -56,13 +69,15 @@ def run_states(net, x, s0):
     if batch == 0 or steps == 0:
         return states
     rows, threads = groups(net, batch, steps)
+    arrivals, together = shared_steps(net, batch, steps)
+    threads = together or threads
     length = min(steps, max(8, BUFFER_BYTES // (rows * made.gates * made.blocks * made.lanes * made.dtype.itemsize)))
     s = aligned_empty((2, batch, made.states, made.blocks, made.lanes), made.dtype)
     pack_states(net, s0, s[0])
     a = aligned_empty((length, min(batch, rows * threads), made.gates, made.blocks, made.lanes), made.dtype)
     m = aligned_empty((*a.shape[:2], made.blocks, made.lanes) if made.m[1] else (1, 1, 1, made.lanes), made.dtype)
     with parallel(threads):
-        forward(made.weights, x, s, a, m, states.reshape(batch, steps, made.states, made.units), steps, rows, threads)
+        forward(made.weights, x, s, a, m, states.reshape(batch, steps, made.states, made.units), steps, rows, threads, arrivals)
     return states
 
 
@@ -92,8 +107,10 @@ class Tape:
         )
         if batch and steps:
             nothing = np.empty((batch, 0, made.states, made.units), made.dtype)
-            with parallel(self.threads):
-                forward(made.weights, x, self.s, self.a, self.m, nothing, steps, self.rows, self.threads)
+            arrivals, together = shared_steps(net, batch, steps)
+            threads = together or self.threads
+            with parallel(threads):
+                forward(made.weights, x, self.s, self.a, self.m, nothing, steps, self.rows, threads, arrivals)
 
     @property
     def hidden(self):

@@ -2,11 +2,12 @@
 
 Numba's own cache keeps an index, which two processes that save at once can mix up, and does not notice when a function that
 a kernel calls in another file has changed: the answer is then silently that of the old source. Here the name of the file is
-a hash of the signature, the processor, Numba's version and the sources of the kernels and of the cell, so there is no index
-to mix up and nothing stale to load.
+a hash of the signature, the processor, Numba's version, the sources of the kernels and the byte code of the cell, so there is
+no index to mix up and nothing stale to load.
 """
 
 import hashlib
+import inspect
 import sys
 from functools import cache
 from pathlib import Path
@@ -16,26 +17,42 @@ from numba.core.caching import FunctionCache, IndexDataCacheFile
 
 
 @cache
-def source_hash(*paths):
-    """SHA-256 of some files, names and contents."""
-    digest = hashlib.sha256()
-    for path in paths:
+def own_sources():
+    """SHA-256 of the sources of kernels and cells."""
+    package, digest = Path(__file__).parents[1], hashlib.sha256()
+    for path in sorted(path for part in ("cells", "kernels") for path in (package / part).rglob("*.py")):
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()
 
 
-@cache
-def own_sources():
-    """SHA-256 of the sources of kernels and cells."""
-    package = Path(__file__).parents[1]
-    return source_hash(*sorted(path for part in ("cells", "kernels") for path in (package / part).rglob("*.py")))
+def formulas(cell):
+    """Functions of a cell's module by name: its formulas and their helpers."""
+    module = sys.modules[cell.__module__]
+    owned = [(name, value) for name, value in vars(module).items() if getattr(value, "__module__", None) == module.__name__]
+    return {name: value for name, value in owned if inspect.isfunction(value)}
 
 
 def cell_sources(signature):
-    """Modules of the cells in a signature, with the hashes of their files: a cell may be a user's own."""
+    """What the cells in a signature are made of: sizes and byte code. A cell may be a user's own, without a file even."""
     cells = [ty.instance_class for ty in signature if hasattr(ty, "instance_class")]
-    files = [(cell, getattr(sys.modules.get(cell.__module__), "__file__", None)) for cell in cells]
-    return [(cell.__module__, cell.__qualname__, source_hash(Path(file)) if file else "") for cell, file in files]
+    return [(cell.__module__, cell.__qualname__, sizes_of(cell), code_of(cell)) for cell in cells]
+
+
+def sizes_of(cell):
+    """What a cell tells the kernels."""
+    functions = (getattr(cell, name) for name in ("update", "partials", "rate", "rate_partials"))
+    names = [getattr(function, "__name__", None) for function in (*functions, cell.activation)]
+    return cell.drives, cell.gates, cell.states, cell.parameters, cell.trainable, names
+
+
+def code_of(cell):
+    """Byte code of a cell's formulas, with the constants that they use."""
+    found = []
+    for name, function in formulas(cell).items():
+        code, around = function.__code__, function.__globals__
+        constants = [around[n] for n in code.co_names if isinstance(around.get(n), int | float | tuple)]
+        found.append((name, code.co_code, code.co_consts, code.co_names, constants))
+    return found
 
 
 class NamedFiles(IndexDataCacheFile):

@@ -1,13 +1,12 @@
 """From the type of a network's packed weights to its cell: its formulas, its sizes, its tiles."""
 
-import inspect
-import sys
 from functools import cache
 
 from numba import types
 from numba.extending import intrinsic, models, overload, register_model
 
 from rnndyn.cells import contract
+from rnndyn.kernels.cache import formulas
 from rnndyn.kernels.jit import INLINED, REGISTER_BYTES, formula
 from rnndyn.kernels.tile import tile
 from rnndyn.kernels.tuples import gather
@@ -24,6 +23,11 @@ class Kind(types.Opaque):
     def __init__(self, cell):
         self.cell = cell
         super().__init__(name=f"Kind({cell.__module__}.{cell.__qualname__})")
+
+    @property
+    def key(self):
+        """What makes two of them equal: the cell itself, for in a notebook it may be defined again under its name."""
+        return self.cell
 
 
 register_model(Kind)(models.OpaqueModel)
@@ -54,12 +58,10 @@ _registered: set = set()
 
 def register_formulas(cell):
     """Let compiled code call the functions of a cell's file."""
-    module = sys.modules[cell.__module__]
-    if module.__name__ not in _registered:
-        _registered.add(module.__name__)
-        for function in list(vars(module).values()):
-            if inspect.isfunction(function) and function.__module__ == module.__name__:
-                formula(function)
+    for function in formulas(cell).values():
+        if function not in _registered:
+            _registered.add(function)
+            formula(function)
 
 
 @overload(contract.update, jit_options=INLINED)

@@ -1,5 +1,6 @@
 """The one place for compiler flags, for the vector width of this processor, and for entering parallel code."""
 
+import os
 import threading
 
 import llvmlite.binding as llvm
@@ -37,6 +38,13 @@ WORTH_A_THREAD = 1_000_000
 def threads_for(operations, items):
     """Number of threads for a kernel of so many floating-point operations over so many independent items."""
     return max(1, min(numba.get_num_threads(), items, int(operations / WORTH_A_THREAD)))
+
+
+def threads_meet():
+    """Whether all threads of a parallel loop surely run at the same time, so that they can wait for one another."""
+    free = not os.environ.get("OMP_THREAD_LIMIT") and os.environ.get("OMP_DYNAMIC", "false").lower() in ("false", "0")
+    numba.get_num_threads()  # starts the threads, so that their layer is known
+    return os.name == "posix" and free and not numba.config.DISABLE_JIT and numba.threading_layer() == "omp"
 
 
 def kernel(function):

@@ -3,6 +3,7 @@
 from numba import prange
 
 from rnndyn.cells.contract import rate, update
+from rnndyn.kernels.barrier import meet
 from rnndyn.kernels.dispatch import (
     block_rows,
     first_slot,
@@ -54,17 +55,17 @@ def drive_tile(p, x, a, r, t, many, base, start, n, count, times):
 
 
 @routine
-def drive(p, x, a, lo, hi, base, start, stop):
+def drive(p, x, a, lo, hi, base, start, stop, share, shares):
     """Input drive ``W_xh x + b_h`` of rows ``lo`` to ``hi`` at times ``start`` to ``stop``, into ``a`` from its time 0 on.
 
-    Tiles are made of rows; of the rows left over, of times.
+    Tiles are made of rows; of the rows left over, of times. Of all blocks of units this does one share.
     """
     k = kind(p)
     many, wide, blocks = block_rows(k), tile_blocks(k), a.shape[3]
     tiles, length = (hi - lo) // many, stop - start
     groups = tiles * length
     total = groups + (hi - lo - tiles * many) * parts(length, many)
-    for g in range(parts(blocks, wide)):
+    for g in range(share, parts(blocks, wide), shares):
         n, count = split(g, blocks, wide)
         for i in range(total):
             if i < groups:
@@ -76,7 +77,7 @@ def drive(p, x, a, lo, hi, base, start, stop):
     for slot in range(first_slot(k, "x") + slot_count(k, "x"), a.shape[2]):
         for t in range(length):
             for r in range(lo, hi):
-                for n in range(blocks):
+                for n in range(share, blocks, shares):
                     store(a, (t, r - base, slot, n, 0), load(p.b, (slot, n, 0)))
 
 
@@ -134,43 +135,53 @@ def advance(p, s, a, m, y, t, now, old, new, r, rows, base, n, count):
 
 
 @routine
-def step(p, s, a, m, y, lo, hi, base, t, now):
-    """One time step of rows ``lo`` to ``hi``: tiles of rows, then each row left over, stage by stage."""
+def step(p, s, a, m, y, lo, hi, base, t, now, stage, share, shares):
+    """One stage of one time step of rows ``lo`` to ``hi``: tiles of rows, then each row left over; one share of them."""
     k = kind(p)
     many, wide, panels, blocks = block_rows(k), tile_blocks(k), row_panels(k), a.shape[3]
     tiles, old, new = (hi - lo) // many, t % s.shape[0], (t + 1) % s.shape[0]
     groups = tiles * parts(blocks, wide)
     total = groups + (hi - lo - tiles * many) * parts(blocks, panels)
-    for stage in range(0 if slot_count(k, "m") > 0 else 1, 2):
-        for i in range(total):
-            if i < groups:
-                r, rows = lo + i % tiles * many, many
-                n, count = split(i // tiles, blocks, wide)
-            else:
-                r, rows = lo + tiles * many + (i - groups) // parts(blocks, panels), 1
-                n, count = split((i - groups) % parts(blocks, panels), blocks, panels)
-            if stage == 0:
-                rates(p, s, a, m, now, old, r, rows, base, n, count)
-            else:
-                advance(p, s, a, m, y, t, now, old, new, r, rows, base, n, count)
+    for i in range(share, total, shares):
+        if i < groups:
+            r, rows = lo + i % tiles * many, many
+            n, count = split(i // tiles, blocks, wide)
+        else:
+            r, rows = lo + tiles * many + (i - groups) // parts(blocks, panels), 1
+            n, count = split((i - groups) % parts(blocks, panels), blocks, panels)
+        if stage == 0:
+            rates(p, s, a, m, now, old, r, rows, base, n, count)
+        else:
+            advance(p, s, a, m, y, t, now, old, new, r, rows, base, n, count)
 
 
 @kernel
-def forward(p, x, s, a, m, y, steps, rows, workers):
+def forward(p, x, s, a, m, y, steps, rows, workers, arrivals):
     """Run ``steps`` steps from the states ``s[0]``.
 
     Each worker takes groups of ``rows`` rows of the batch through all times, a buffer's length of input drives at a time.
     With ``a`` as long as the run and as wide as the batch, it is the tape for :func:`rnndyn.kernels.cpu.backward.backward`.
+    With a counter ``arrivals`` (1,) the workers share the units of every step, and wait for one another after each.
     """
     batch, length = s.shape[1], a.shape[0]
     groups = (batch + rows - 1) // rows
+    together = arrivals.size > 0
     for worker in prange(workers):
-        for group in range(worker, groups, workers):
+        first_stage = 0 if slot_count(kind(p), "m") > 0 else 1
+        share, shares, arrived = (worker, workers, 0) if together else (0, 1, 0)
+        for group in range(0 if together else worker, groups, 1 if together else workers):
             lo = group * rows
             hi = min(batch, lo + rows)
             base = 0 if a.shape[1] >= batch else lo - worker * rows
             for start in range(0, steps, length):
                 stop = min(steps, start + length)
-                drive(p, x, a, lo, hi, base, start, stop)
+                drive(p, x, a, lo, hi, base, start, stop, share, shares)
                 for t in range(start, stop):
-                    step(p, s, a, m, y, lo, hi, base, t, t - start)
+                    for stage in range(first_stage, 2):
+                        if together:
+                            arrived += workers
+                            meet(arrivals, arrived)
+                        step(p, s, a, m, y, lo, hi, base, t, t - start, stage, share, shares)
+                if together:
+                    arrived += workers
+                    meet(arrivals, arrived)
