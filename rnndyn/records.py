@@ -9,6 +9,7 @@ import numpy as np
 from rnndyn.dynamics import forward, jacobian, mirrored
 from rnndyn.networks.base import Gradients
 from rnndyn.networks.compose import Bidirectional, Stack
+from rnndyn.networks.leaves import flatten, rebuild
 from rnndyn.networks.map import Map
 from rnndyn.networks.recurrent import CellNetwork
 from rnndyn.passes import Tape, WeightSums, no_inputs
@@ -125,6 +126,7 @@ class MapTape:
             if trace is not None:
                 trace[:, t] = adjoint
             at = self.before[:, t], None if self.x is None else self.x[:, t]
+            sums.add(adjoint, *at)
             if inputs and gx is not None:
                 gx[:, t] = np.einsum("bs,bsi->bi", adjoint, jacobian(self.net, *at, "input"))
             adjoint = np.einsum("bs,bsr->br", adjoint, jacobian(self.net, *at))
@@ -132,11 +134,30 @@ class MapTape:
 
 
 class MapSums:
-    """A map's step is the caller's own: it has no weights of ours to differentiate."""
+    """Gradient with respect to the floating-point numbers among a map's parameters."""
+
+    def __init__(self, net, batch):
+        self.net, self.numbers = net, flatten(net.parameters)
+        self.total = np.zeros(len(self.numbers))
+        cut = net.input_size
+
+        def step(state, driven, _):
+            return net.step(state, driven[:cut], rebuild(net.parameters, driven[cut:]))
+
+        # Its input carries the parameters, so that their derivative is found as that of an input is.
+        self.open = Map(step, net.state_size, input_size=cut + len(self.numbers))
+
+    def add(self, adjoint, s, x):
+        """Add ``adjoint' d step / d parameters`` at the states ``s`` and inputs ``x``."""
+        if len(self.numbers) and len(s):
+            numbers = np.broadcast_to(self.numbers, (len(s), len(self.numbers)))
+            driven = numbers if x is None else np.concatenate([x, numbers], axis=1)
+            J = jacobian(self.open, s, driven, "input")[:, :, self.net.input_size :]
+            self.total += np.einsum("bs,bsp->p", adjoint, J)
 
     def gradients(self, W_hy=None, b_y=None):
-        """No gradients."""
-        return Gradients({})
+        """Gradients with the field ``parameters``, of the structure of the map's own."""
+        return Gradients({"parameters": rebuild(self.net.parameters, self.total)}, constant=("parameters",))
 
 
 record.register(Stack)(StackTape)
@@ -144,4 +165,4 @@ sums_for.register(Stack)(StackSums)
 record.register(Bidirectional)(BidirectionalTape)
 sums_for.register(Bidirectional)(BidirectionalSums)
 record.register(Map)(MapTape)
-sums_for.register(Map)(lambda net, batch: MapSums())
+sums_for.register(Map)(MapSums)

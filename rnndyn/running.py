@@ -123,7 +123,7 @@ def jacobian(net, state, input=None, *, wrt="state"):
         if x.ndim == 0 or x.shape[-1] != net.input_size:
             raise ValueError(f"input has shape {x.shape}, wanted (..., input={net.input_size}): correct its shape")
         lead = np.broadcast_shapes(lead, x.shape[:-1])
-        x = np.ascontiguousarray(np.broadcast_to(x, (*lead, net.input_size))).reshape(-1, net.input_size)
-    s = np.ascontiguousarray(np.broadcast_to(s, (*lead, net.state_size))).reshape(-1, net.state_size)
+        x = np.array(np.broadcast_to(x, (*lead, net.input_size))).reshape(-1, net.input_size)
+    s = np.array(np.broadcast_to(s, (*lead, net.state_size))).reshape(-1, net.state_size)
     J = step_jacobian(net, s, x, wrt)
     return J.reshape(*lead, *J.shape[1:])

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from rnndyn.analysis.growth import vanishing
+
 SWEEPS = 40
 
 
@@ -22,6 +24,8 @@ class Product:
         Logarithms of the norms of the rows; -inf for a row that has vanished.
     rows : (B, S, S)
         Upper triangular.
+    unresolved : (B,)
+        Whether a singular value has vanished within rounding, not for want of nonzero rows or columns.
     """
 
     def __init__(self, batch: int, size: int) -> None:
@@ -30,6 +34,7 @@ class Product:
         self.log_rows = np.zeros((batch, size))
         self.lost = np.zeros((batch, size))  # what rounding has cut off the sums of logarithms
         self.rows = np.repeat(np.eye(size)[None], batch, axis=0)
+        self.unresolved = np.zeros(batch, bool)
 
     def push(self, J: np.ndarray) -> None:
         """Multiply from the left.
@@ -39,10 +44,18 @@ class Product:
         J : (B, S, S)
             Finite matrices.
         """
-        self.Q, R = np.linalg.qr(J @ self.Q)
-        # Row i of R diag(exp l) V, divided by exp(m_i), m_i the largest l that enters.
+        pushed = J @ self.Q
+        Q, R = np.linalg.qr(pushed)
+        diagonal = np.abs(np.einsum("bii->bi", R))
+        if (diagonal <= 1e-12 * np.linalg.norm(pushed, axis=(-2, -1))[:, None]).any():
+            lacking, small = vanishing(diagonal, pushed, J, self.Q)
+            R[small] = 0  # the rows of what has vanished
+            self.unresolved |= (small & ~lacking).any(axis=-1)
+        self.Q = Q
+        # Row i of R diag(exp l) V, divided by exp(m_i): by its own old scale, unless a much larger one enters.
         entering = np.where(R != 0, self.log_rows[:, None, :], -np.inf)
-        m = entering.max(axis=-1)
+        top = entering.max(axis=-1)
+        m = np.where(top > self.log_rows + 100, top, self.log_rows)
         shift = np.where(np.isfinite(m), m, 0)
         sums = (R * np.exp(entering - shift[..., None])) @ self.rows
         norms = np.linalg.norm(sums, axis=-1)
@@ -52,7 +65,7 @@ class Product:
 
     def _grow(self, m: np.ndarray, growth: np.ndarray) -> None:
         """``log_rows = m + growth``, compensated ([kahan1965]_): over 1e5 steps nothing but the last bit is lost."""
-        own = m == self.log_rows  # nearly always; else the row is led by another, and its compensation is not known
+        own = m == self.log_rows  # else the row is led by another, and what it has lost is not known
         with np.errstate(invalid="ignore"):
             growth = growth + np.where(own, self.lost, 0)
             total = m + growth

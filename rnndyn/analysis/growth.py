@@ -169,7 +169,8 @@ class Frame:
         small = diagonal <= floor
         if small.any():
             if steps == 1:
-                small = self._vanishing(diagonal, pushed, jacobian())
+                lacking, small = vanishing(diagonal, pushed, jacobian(), self.Q)
+                diagonal[lacking] = 0
             else:
                 self.unresolved |= small.any(axis=-1)
         self.zeros += small
@@ -183,15 +184,6 @@ class Frame:
         self.unresolved |= (steps > 1) & (spread > -np.log(self.eps) / 2)
         return logs
 
-    def _vanishing(self, diagonal: np.ndarray, pushed: np.ndarray, J: np.ndarray) -> np.ndarray:
-        """Which R_ii are zero to rounding; those that are zero for want of rank are set to zero on the way."""
-        rank = np.minimum((J != 0).any(axis=-1).sum(axis=-1), (J != 0).any(axis=-2).sum(axis=-1))
-        lacking = np.arange(diagonal.shape[-1]) >= rank[:, None]
-        diagonal[lacking] = 0
-        # Rounding of the product J q and of the QR, column by column: small columns of graded matrices stay exact.
-        noise = np.linalg.norm(np.abs(J) @ np.abs(self.Q), axis=-2) + np.linalg.norm(pushed, axis=-2)
-        return diagonal <= 4 * self.eps * pushed.shape[-2] * noise
-
     def dead(self) -> np.ndarray:
         """Directions that vanished to rounding at every QR.
 
@@ -201,6 +193,32 @@ class Frame:
             Their exponents are -inf.
         """
         return (self.zeros == self.windows) & (self.windows > 0)
+
+
+def vanishing(diagonal: np.ndarray, pushed: np.ndarray, J: np.ndarray, Q: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Which R_ii of the QR of ``J Q`` are zero.
+
+    Parameters
+    ----------
+    diagonal : (B, k)
+        |R_ii|.
+    pushed : (B, S, k)
+        J Q.
+    J : (B, S, S)
+        Jacobians.
+    Q : (B, S, k)
+        Orthonormal columns.
+
+    Returns
+    -------
+    (B, k) bool array, (B, k) bool array
+        Zero because rows or columns of J are zero and leave it no rank; zero within the rounding of the product and of
+        the QR, column by column: small columns of graded matrices are exact.
+    """
+    rank = np.minimum((J != 0).any(axis=-1).sum(axis=-1), (J != 0).any(axis=-2).sum(axis=-1))
+    lacking = np.arange(diagonal.shape[-1]) >= rank[:, None]
+    size = np.linalg.norm(np.abs(J) @ np.abs(Q), axis=-2) + np.linalg.norm(pushed, axis=-2)
+    return lacking, lacking | (diagonal <= 4 * float(np.finfo(Q.dtype).eps) * pushed.shape[-2] * size)
 
 
 def _spread(logs: np.ndarray) -> np.ndarray:

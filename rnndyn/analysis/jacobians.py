@@ -51,11 +51,12 @@ def jacobian_products(
     Returns
     -------
     Dataset
-        ``log_singular_value (time, index)``, falling, in nats; -inf for a product that is singular. ``log_norm
-        (time)``, the log of the 2-norm, is the first of them. ``bound (time)``: an upper bound on log_norm, for `Elman`
-        and `Linear` ``t log(gamma rho)``, gamma the steepest slope of the activation, rho = ||W_hh||_2; for other cells
-        the sum of log ||J_i||_2. ``status``: 2 (diverged) and NaN from the step on where the state or its Jacobian is
-        not finite. Dimensions ``network`` and ``batch`` are added as in `lyapunov_spectrum`.
+        ``log_singular_value (time, index)``, falling, in nats; -inf for a product that is singular, exactly or to
+        rounding. ``log_norm (time)``, the log of the 2-norm, is the first of them. ``bound (time)``: an upper bound on
+        log_norm, for `Elman` and `Linear` ``t log(gamma rho)``, gamma the steepest slope of the activation, rho =
+        ||W_hh||_2; for other cells the sum of log ||J_i||_2. ``status``: 5 (ill-conditioned) where a value of -inf
+        rests on rounding alone; 2 (diverged) and NaN from the step on where the state or its Jacobian is not finite.
+        Dimensions ``network`` and ``batch`` are added as in `lyapunov_spectrum`.
 
     Raises
     ------
@@ -123,7 +124,8 @@ def _along(net: Network, x: np.ndarray | None, s: np.ndarray, times: np.ndarray)
                 done, pending = done + len(pending), []
     gone = times >= diverged_at[:, None]
     values[gone], bounds[gone] = np.nan, np.nan
-    status = np.where(gone.any(axis=1), Status.DIVERGED, Status.OK)
+    status = np.where(product.unresolved, Status.ILL_CONDITIONED, Status.OK)
+    status[gone.any(axis=1)] = Status.DIVERGED
     return {"log_singular_value": values, "log_norm": values[..., 0].copy(), "bound": bounds, "status": status}
 
 

@@ -15,8 +15,8 @@ def visited(net, x: np.ndarray | None, count: int, rng: np.random.Generator) -> 
     """States at random times of runs from random initial states, with noise.
 
     Times are 0, 1, 2, 4, ... 64 with equal chances, so that the starts are spread over the whole approach. The noise is
-    Gaussian, by turns a tenth of the root mean square of the visited states, all of it, and four times as much: near the
-    attractors, between them, and outside ([golub2018]_ starts from the states of a task with noise).
+    Gaussian, by turns a tenth of the root mean square of the visited states, all of it, and four times as much: near
+    the attractors, between them, and outside ([golub2018]_ starts from the states of a task with noise).
 
     Parameters
     ----------

@@ -15,6 +15,10 @@ from pathlib import Path
 import numba
 from numba.core.caching import FunctionCache, IndexDataCacheFile
 
+from rnndyn.cells import contract, functions, primitives
+
+KNOWN = {module.__name__ for module in (contract, functions, primitives)}  # what formulas may call, always compiled
+
 
 @cache
 def own_sources():
@@ -26,10 +30,16 @@ def own_sources():
 
 
 def formulas(cell):
-    """Functions of a cell's module by name: its formulas and their helpers."""
-    module = sys.modules[cell.__module__]
-    owned = [(name, value) for name, value in vars(module).items() if getattr(value, "__module__", None) == module.__name__]
-    return {name: value for name, value in owned if inspect.isfunction(value)}
+    """Functions that a cell is made of: its own, and those that they call, but for the ones that any cell may call."""
+    left = [cell.update, cell.partials, cell.rate, cell.rate_partials]
+    left += [getattr(cell.activation, name, None) for name in ("value", "slope")]
+    found = []
+    while left:
+        function = left.pop()
+        if inspect.isfunction(function) and function.__module__ not in KNOWN and function not in found:
+            found.append(function)
+            left += [function.__globals__.get(name) for name in function.__code__.co_names]
+    return found
 
 
 def cell_sources(signature):
@@ -39,19 +49,19 @@ def cell_sources(signature):
 
 
 def sizes_of(cell):
-    """What a cell tells the kernels."""
-    functions = (getattr(cell, name) for name in ("update", "partials", "rate", "rate_partials"))
-    names = [getattr(function, "__name__", None) for function in (*functions, cell.activation)]
+    """What a cell tells the kernels, and the names of its functions."""
+    roles = cell.update, cell.partials, cell.rate, cell.rate_partials, cell.activation
+    names = [getattr(function, "__name__", None) for function in roles]
     return cell.drives, cell.gates, cell.states, cell.parameters, cell.trainable, names
 
 
 def code_of(cell):
     """Byte code of a cell's formulas, with the constants that they use."""
     found = []
-    for name, function in formulas(cell).items():
+    for function in formulas(cell):
         code, around = function.__code__, function.__globals__
         constants = [around[n] for n in code.co_names if isinstance(around.get(n), int | float | tuple)]
-        found.append((name, code.co_code, code.co_consts, code.co_names, constants))
+        found.append((function.__name__, code.co_code, code.co_consts, code.co_names, constants))
     return found
 
 

@@ -57,8 +57,8 @@ _registered: set = set()
 
 
 def register_formulas(cell):
-    """Let compiled code call the functions of a cell's file."""
-    for function in formulas(cell).values():
+    """Let compiled code call the functions that a cell is made of."""
+    for function in formulas(cell):
         if function not in _registered:
             _registered.add(function)
             formula(function)

@@ -332,11 +332,13 @@ class Gradients:
         """
         flat: dict[str, np.ndarray] = {}
         for name, value in self._fields().items():
+            if name in self._constant:
+                continue
             if isinstance(value, tuple):
                 flat |= {f"{k}.{key}": array for k, part in enumerate(value) for key, array in part.arrays().items()}
             elif isinstance(value, Gradients):
                 flat |= {f"{name}.{key}": array for key, array in value.arrays().items()}
-            elif value is not None and name not in self._constant:
+            elif value is not None:
                 flat[name] = value
         return flat
 
