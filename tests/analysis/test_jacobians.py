@@ -10,7 +10,7 @@ from rnndyn.analysis.graded import Product, log_singular_values
 
 
 def precise(jacobians):
-    """ln of the singular values of the product, from the largest, in enough digits for the smallest."""
+    """Ln of the singular values of the product, from the largest, in enough digits for the smallest."""
     size = jacobians.shape[1]
     spread = sum(np.log10(np.linalg.cond(J)) for J in jacobians)
     with mpmath.workdps(60 + int(spread)):
@@ -54,6 +54,7 @@ def test_networks_against_mpmath(cls, rng):
     assert ds.time.values.tolist() == list(range(1, 61)) and ds.status == 0
 
 
+@pytest.mark.slow
 def test_linear_networks_over_very_many_steps():
     for gain in (0.5, 2.0):
         Q = np.linalg.qr(np.random.default_rng(0).standard_normal((3, 3)))[0]
@@ -61,7 +62,7 @@ def test_linear_networks_over_very_many_steps():
         assert ds.time.values.tolist() == [50_000, 100_000]
         wanted = ds.time * np.log(gain)
         assert np.abs(ds.log_singular_value / wanted - 1).max() < 1e-14
-        assert np.abs(ds.bound / wanted - 1).max() < 1e-12
+        assert np.abs(ds.bound / wanted - 1).max() < 1e-10
 
 
 def test_an_invariant_direction_that_a_frame_could_stick_to():
@@ -76,6 +77,9 @@ def test_singular_products():
     assert np.abs(ds.log_singular_value[:, 0] - np.log(5) / 2).max() < 1e-14
     assert np.abs(ds.log_singular_value[1:, 1] + np.log(2) * ds.time[1:]).max() < 1e-13
     assert np.isneginf(ds.log_singular_value[:, 2]).all()
+    assert ds.status == 0
+    rounded = rd.jacobian_products(rd.Linear(None, np.outer([1.0, 2.0, 3.0], [0.3, 0.2, 0.1])), steps=5)
+    assert np.isneginf(rounded.log_singular_value[:, 1:]).all() and rounded.status == 5
     zero = rd.jacobian_products(rd.Linear(None, np.zeros((2, 2))), steps=3)
     assert np.isneginf(zero.log_singular_value).all() and np.isneginf(zero.bound).all()
 

@@ -9,7 +9,7 @@ from rnndyn.analysis.growth import Tally, entropy_rate, kaplan_yorke
 
 
 def log_eigenvalues(*matrices):
-    """ln |eig| of the product, per matrix, the first of which acts first; from the largest."""
+    """Ln |eig| of the product, per matrix, the first of which acts first; from the largest."""
     product = np.linalg.multi_dot(matrices[::-1]) if len(matrices) > 1 else matrices[0]
     return np.sort(np.log(np.abs(np.linalg.eigvals(product))))[::-1] / len(matrices)
 
@@ -18,7 +18,7 @@ henon = rd.Map(lambda s, x, p: (1 - 1.4 * s[0] ** 2 + s[1], 0.3 * s[0]), 2)
 logistic = rd.Map(lambda s, x, p: 4 * s * (1 - s), 1)
 
 
-# ---- known maps -------------------------------------------------------------------------------------------------------
+# ---- known maps ------------------------------------------------------------------------------------------------------
 def test_logistic_map():
     ds = rd.lyapunov_spectrum(logistic, steps=20_000, rng=1)
     assert abs(ds.exponent.item() - np.log(2)) < 4 * ds.stderr.item() < 0.01
@@ -62,7 +62,7 @@ def test_lorenz_flow_by_runge_kutta_steps():
     assert ds.exponent.units == "nat/time"
 
 
-# ---- networks ---------------------------------------------------------------------------------------------------------
+# ---- networks --------------------------------------------------------------------------------------------------------
 def test_linear_networks_have_the_logarithms_of_their_eigenvalues(rng):
     for gain in (0.7, 1.8):
         net = rd.Linear.random(8, gain=gain, rng=rng)
@@ -174,7 +174,7 @@ def test_a_drifting_exponent_is_not_called_converged():
     assert rd.lyapunov_spectrum(net, steps=1000, warmup=0, initial_state=[1.0, 0.0], rng=0).status == 1
 
 
-# ---- matrices ---------------------------------------------------------------------------------------------------------
+# ---- matrices --------------------------------------------------------------------------------------------------------
 def test_gaussian_matrices_follow_newmans_law(rng):
     N, T, repeats = 8, 2000, 8
     rank = (N - np.arange(N)) / 2
@@ -249,7 +249,7 @@ def test_iterators_arrays_and_lists_are_equal(rng):
     assert all(np.array_equal(r.exponent, results[0].exponent) for r in results)
 
 
-# ---- the parts --------------------------------------------------------------------------------------------------------
+# ---- the parts -------------------------------------------------------------------------------------------------------
 def test_kaplan_yorke_and_entropy():
     assert kaplan_yorke(np.array([-0.1, -2.0]), True) == 0
     assert kaplan_yorke(np.array([0.5, 0.3]), True) == 2
@@ -274,7 +274,7 @@ def test_the_tally_is_a_mean_with_an_error_that_knows_correlation(rng):
     assert 0.7 < np.std(z) < 1.35  # of independent values it would be 4
 
 
-# ---- arguments --------------------------------------------------------------------------------------------------------
+# ---- arguments -------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     "options, error, words",
     [
