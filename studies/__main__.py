@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import studies
+from rnndyn.plot.style import look
 
 
 def names() -> list[str]:
@@ -30,7 +31,8 @@ def write(study, results: dict, folder: Path) -> None:
     (folder / "results.json").write_text(json.dumps(results, indent=1) + "\n")
     text = study.compare(results)
     (folder / "comparison.md").write_text(text + "\n")
-    study.plot(results).savefig(folder / "figure.svg", bbox_inches="tight")
+    with look():
+        study.plot(results).savefig(folder / "figure.svg", bbox_inches="tight")
     print(text)
     print(f"\nWritten to {folder}: results.json, comparison.md, figure.svg")
 

@@ -13,7 +13,7 @@ PALETTE = (BLUE, VERMILLION, GREEN, ORANGE, SKY, PURPLE, BLACK)
 
 COLUMN = (3.4, 2.5)  # inches
 
-SETTINGS = {
+SETTINGS: dict[Any, Any] = {
     "font.family": "sans-serif",
     "font.size": 8,
     "axes.labelsize": 8,
@@ -46,6 +46,16 @@ SETTINGS = {
 
 
 @contextmanager
+def look():
+    """Give what is drawn within the package's look, its colours as matplotlib's "C0", "C1", ... too."""
+    import matplotlib
+    from cycler import cycler
+
+    with matplotlib.rc_context(SETTINGS | {"axes.prop_cycle": cycler(color=PALETTE)}):
+        yield
+
+
+@contextmanager
 def drawing(ax=None):
     """Give the axes to draw on, in the package's style; without `ax`, those of a new figure unknown to pyplot.
 
@@ -56,10 +66,9 @@ def drawing(ax=None):
     >>> ax.figure.get_size_inches().tolist()
     [3.4, 2.5]
     """
-    import matplotlib
     from matplotlib.figure import Figure
 
-    with matplotlib.rc_context(SETTINGS):
+    with look():
         yield Figure(figsize=COLUMN, layout="constrained").add_subplot() if ax is None else ax
 
 

@@ -13,7 +13,7 @@ def plot(results: dict) -> Figure:
     rows = results["rows"]
     peers = [peer for peer in results["programs"][1:] if peer != "run"]
     cells = list(dict.fromkeys(row["cell"] for row in rows))
-    figure = Figure(figsize=(4 * len(cells), 7), layout="constrained")
+    figure = Figure(figsize=(2.3 * len(cells), 4.6), layout="constrained")
     panels = figure.subplots(len(MODES), len(cells), squeeze=False, sharex=True)
     for line, mode in zip(panels, MODES, strict=True):
         for ax, cell in zip(line, cells, strict=True):
@@ -29,5 +29,5 @@ def plot(results: dict) -> Figure:
             ax.set_xticks(sorted({row["H"] for row in rows}), minor=False)
             ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
             ax.minorticks_off()
-    panels[0, 0].legend(fontsize="x-small")
+    panels[0, 0].legend(fontsize=5)
     return figure

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 def plot(results: dict) -> Figure:
     """One panel a varied size; filled marks: run, open marks: run and gradient; dotted: the expected law."""
     sizes = list(dict.fromkeys(series["size"] for series in results["series"]))
-    figure = Figure(figsize=(4 * len(sizes), 4), layout="constrained")
+    figure = Figure(figsize=(2.3 * len(sizes), 2.6), layout="constrained")
     for ax, size in zip(np.atleast_1d(figure.subplots(1, len(sizes))), sizes, strict=True):
         for k, series in enumerate(s for s in results["series"] if s["size"] == size):
             law = np.array(series["expected"]) / series["expected"][-1]
@@ -17,5 +17,5 @@ def plot(results: dict) -> Figure:
                 ax.loglog(series["values"], law * series[which][-1], ":", color=f"C{k}", linewidth=1)
         fixed = ", ".join(f"{key} = {value}" for key, value in series["fixed"].items())
         ax.set(xlabel=size, ylabel="seconds", title=f"{fixed}; dotted: T (H² + H I)")
-        ax.legend(fontsize="small")
+        ax.legend()
     return figure
