@@ -210,6 +210,11 @@ def _(net: Bidirectional, x, s0, steps, lengths=None):
     return np.concatenate([onward, mirrored(back, lengths)], axis=2)
 
 
+@step.register
+def _(net: Bidirectional, s, x):
+    raise TypeError("net is a Bidirectional: it has no step in time; analyse its parts")
+
+
 def mirrored(x, lengths=None):
     """Sequences (batch, time, ...) read from their ends; what follows an end stays where it is."""
     if x is None or lengths is None:

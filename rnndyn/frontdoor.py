@@ -1,4 +1,4 @@
-"""Checks of what is run: inputs, initial states, lengths, masks, targets; each becomes a clean array or one clear error."""
+"""Checks of what is run: inputs, initial states, lengths, masks, targets; each becomes a clean array or one error."""
 
 from __future__ import annotations
 
@@ -66,9 +66,9 @@ def as_sequences(net, inputs, initial_state=None, steps=None):
         raise ValueError(
             f"initial_state has {len(s0)} rows, but inputs has a batch of {batch}: give one row a sequence"
         )
-    s0 = np.array(np.broadcast_to(s0, (batch, net.state_size)))
+    s0 = np.array(np.broadcast_to(s0, (batch, net.state_size)), order="C")
     if x is not None and x.ndim == 2:
-        x = np.array(np.broadcast_to(x, (batch, *x.shape)))
+        x = np.array(np.broadcast_to(x, (batch, *x.shape)), order="C")
     elif x is not None and not x.flags.writeable:
         x = x.copy()  # kernels are compiled for arrays that may be written, though none writes to its inputs
     return (x if net.input_size else None), s0, steps, single
@@ -114,7 +114,7 @@ def as_mask(mask, batch, steps, ends):
     return weight
 
 
-def as_targets(net, targets, loss, batch, steps, ends):
+def as_targets(net, targets, loss, batch, steps):
     """Targets (batch, time, output), or labels (batch, time) for cross-entropy."""
     width = net.output_size or net.hidden_size
     sizes = {"batch": batch, "time": steps, "output": width}

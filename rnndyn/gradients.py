@@ -1,8 +1,8 @@
 """Backpropagation through time for every network: whole, truncated, or with checkpoints.
 
-Time is cut into windows. Each is run again from the state at its start, recorded, and its adjoint propagated; the windows
-join without a change in any bit, so checkpoints cost memory and time but no accuracy (Griewank & Walther [griewank2000]_;
-with windows of sqrt(T) steps, memory grows as sqrt(T), Chen et al. [chen2016]_).
+Time is cut into windows. Each is run again from the state at its start, recorded, and its adjoint propagated; the
+windows join without a change in any bit, so checkpoints cost memory and time but no accuracy (Griewank & Walther
+[griewank2000]_; with windows of sqrt(T) steps, memory grows as sqrt(T), Chen et al. [chen2016]_).
 """
 
 from __future__ import annotations
@@ -73,8 +73,8 @@ def value_and_grad(
         ``"mse"``: (B, T, O) or (T, O). ``"cross_entropy"``: integers (B, T) or (T,) in ``0..O-1``. For a callable: not
         used, None.
     loss : {"mse", "cross_entropy"} or callable
-        ``"mse"``: sum over time and outputs of ``1/2 (y - target)^2``, mean over the batch. ``"cross_entropy"``: minus the
-        log-probability of the targets, with the read-out's sums as logits, summed over time, mean over the batch. A
+        ``"mse"``: sum over time and outputs of ``1/2 (y - target)^2``, mean over the batch. ``"cross_entropy"``: minus
+        the log-probability of the targets, with the read-out's sums as logits, summed over time, mean over the batch. A
         callable takes the outputs (B, T, O) and returns the value and its derivative with respect to them.
     initial_state : array_like, shape (B, S) or (S,), optional
         State before the first step; zeros by default.
@@ -83,8 +83,8 @@ def value_and_grad(
     mask : array_like, shape (B, T) or (T,), optional
         Weight of each step in the loss; numbers or booleans.
     truncate : int or (int, int), optional
-        Truncated backpropagation (Williams & Peng [williams1990]_): ``(k1, k2)`` goes back ``k2`` steps after every ``k1``
-        steps, for the losses of those ``k1``; ``k`` is ``(k, k)``.
+        Truncated backpropagation (Williams & Peng [williams1990]_): ``(k1, k2)`` goes back ``k2`` steps after every
+        ``k1`` steps, for the losses of those ``k1``; ``k`` is ``(k, k)``.
     checkpoint : int or True, optional
         Keep only the states at every ``checkpoint`` steps and record the stretches between them again; True takes
         ``ceil(sqrt(T))``. The gradient is the same to the last bit.
@@ -107,8 +107,9 @@ def value_and_grad(
 
     Notes
     -----
-    Backpropagation through time of Werbos [werbos1990]_, equation 12 ff. The cost is some three forward passes, one more
-    with checkpoints or truncation with ``k2 > k1``; memory is O(B T (G + S) H), with checkpoints its square root in T.
+    Backpropagation through time of Werbos [werbos1990]_, equation 12 ff. The cost is some three forward passes, one
+    more with checkpoints or truncation with ``k2 > k1``; memory is O(B T (G + S) H), with checkpoints its square root
+    in T.
 
     Examples
     --------
@@ -141,7 +142,7 @@ class Problem:
         weight = as_mask(mask, len(s0), steps, ends)
         if not callable(loss):
             choice(loss, "loss", LOSSES)
-            targets = as_targets(net, targets, loss, len(s0), steps, ends)
+            targets = as_targets(net, targets, loss, len(s0), steps)
         return cls(net, until_the_end(x, ends), s0, steps, targets, loss, weight, ends)
 
     def inputs(self, start, stop):
@@ -153,7 +154,8 @@ class Problem:
         times = sorted({window.start for window in windows} | {0})
         kept, state = {0: self.s0}, self.s0
         for begin, end in zip(times, times[1:], strict=False):
-            state = np.ascontiguousarray(forward(self.net, self.inputs(begin, end), state, end - begin)[:, -1])
+            states = forward(self.net, self.inputs(begin, end), state, end - begin)
+            state = states[:, -1].copy()  # a view would keep all of them
             kept[end] = state
         return kept
 

@@ -1,7 +1,7 @@
 """Losses: what a network's outputs cost at each step, and the derivative with respect to the read-out's sums.
 
-A loss here takes the read-out's sums ``z = W_hy h + b_y`` before their activation, so that softmax and cross-entropy are
-differentiated together, without overflow.
+A loss here takes the read-out's sums ``z = W_hy h + b_y`` before their activation, so that softmax and cross-entropy
+are differentiated together, without overflow.
 """
 
 from __future__ import annotations

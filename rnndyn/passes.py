@@ -29,10 +29,10 @@ def groups(net, batch, steps):
 
 
 def shared_steps(net, batch, steps):
-    """Counter for threads that share every step, and their number; an empty counter where one thread, or rows, do better.
+    """Counter for threads that share every step, and their number; an empty counter where they should not.
 
-    A few rows through weights that do not fit a thread's share of the cache are worth it: each thread then reads its part of
-    the weights from its own cache.
+    A few rows through weights that do not fit a thread's share of the cache are worth it: each thread then reads its
+    part of the weights from its own cache.
     """
     threads = threads_for(steps * batch * 2 * net.W_hh.size, net.layout.blocks)
     if threads > 1 and batch < 8 and net.W_hh.nbytes >= SHARED_BYTES and threads_meet():
@@ -77,7 +77,8 @@ def run_states(net, x, s0):
     a = aligned_empty((length, min(batch, rows * threads), made.gates, made.blocks, made.lanes), made.dtype)
     m = aligned_empty((*a.shape[:2], made.blocks, made.lanes) if made.m[1] else (1, 1, 1, made.lanes), made.dtype)
     with parallel(threads):
-        forward(made.weights, x, s, a, m, states.reshape(batch, steps, made.states, made.units), steps, rows, threads, arrivals)
+        into = states.reshape(batch, steps, made.states, made.units)
+        forward(made.weights, x, s, a, m, into, steps, rows, threads, arrivals)
     return states
 
 
@@ -205,7 +206,7 @@ class OuterSum:
         self.vector = aligned_zeros((count, blocks, lanes), dtype)
 
     def add(self, a, first, z, *, batch_first):
-        """Add the products of ``a`` from pre-activation ``first`` on with ``z``, (batch, time, k) or (time, batch, k)."""
+        """Add products of ``a`` from pre-activation ``first`` on with ``z``, (batch, time, k) or (time, batch, k)."""
         if not (self.vector.size and a.size):
             return
         lanes, right = self.matrix.shape[2:4]
@@ -285,8 +286,8 @@ class WeightSums:
 def local_derivatives(net, s, x):
     """Derivatives of each unit's update at states ``s`` (batch, state) and inputs ``x`` (batch, input).
 
-    Returns ``Da`` (batch, component, pre-activation, unit), ``Ds`` (batch, component, component, unit) and those of the rate,
-    ``Ra`` (batch, pre-activation, unit) and ``Rs`` (batch, component, unit), and the new states (batch, state).
+    Returns ``Da`` (batch, component, pre-activation, unit), ``Ds`` (batch, component, component, unit) and those of the
+    rate, ``Ra`` (batch, pre-activation, unit) and ``Rs`` (batch, component, unit), and the new states (batch, state).
     """
     tape = Tape(net, x[:, None], s)
     made, batch = net.layout, len(s)

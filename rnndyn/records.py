@@ -50,7 +50,8 @@ class StackTape:
 
     def pull(self, g, adjoint, sums, *, inputs=False, trace=None):
         """As :meth:`rnndyn.passes.Tape.pull`."""
-        at, before, last = adjoint.shape[1], [], len(self.tapes) - 1
+        at, last = adjoint.shape[1], len(self.tapes) - 1
+        before: list[np.ndarray] = []
         for k in range(last, -1, -1):
             place = slice(at - self.net.layers[k].state_size, at)
             within = None if trace is None else trace[:, :, place]

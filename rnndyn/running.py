@@ -28,7 +28,8 @@ def run(net, inputs=None, *, initial_state=None, steps=None, lengths=None, devic
     steps : int, optional
         Number of steps of an autonomous network.
     lengths : array_like of int, shape (B,), optional
-        Where sequences end. What follows is NaN in the result, and does not influence it, whatever the inputs hold there.
+        Where sequences end. What follows is NaN in the result, and does not influence it, whatever the inputs hold
+        there.
     device : {"cpu"}
         Where to compute.
 
@@ -100,8 +101,8 @@ def jacobian(net, state, input=None, *, wrt="state"):
 
     Notes
     -----
-    ``J = sum_g diag(ds'/da_g) W_g + ds'/ds``, from the partial derivatives in :mod:`rnndyn.cells`, exact to rounding. Cost
-    O(G H^2) a state, O(H^3) where the cell has two stages (GRU with the reset before).
+    ``J = sum_g diag(ds'/da_g) W_g + ds'/ds``, from the partial derivatives in :mod:`rnndyn.cells`, exact to rounding.
+    Cost O(G H^2) a state, O(H^3) where the cell has two stages (GRU with the reset before).
 
     Examples
     --------
@@ -123,7 +124,7 @@ def jacobian(net, state, input=None, *, wrt="state"):
         if x.ndim == 0 or x.shape[-1] != net.input_size:
             raise ValueError(f"input has shape {x.shape}, wanted (..., input={net.input_size}): correct its shape")
         lead = np.broadcast_shapes(lead, x.shape[:-1])
-        x = np.array(np.broadcast_to(x, (*lead, net.input_size))).reshape(-1, net.input_size)
-    s = np.array(np.broadcast_to(s, (*lead, net.state_size))).reshape(-1, net.state_size)
+        x = np.array(np.broadcast_to(x, (*lead, net.input_size)), order="C").reshape(-1, net.input_size)
+    s = np.array(np.broadcast_to(s, (*lead, net.state_size)), order="C").reshape(-1, net.state_size)
     J = step_jacobian(net, s, x, wrt)
     return J.reshape(*lead, *J.shape[1:])

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from enum import IntEnum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -188,7 +188,8 @@ def build(
     call = dict(call or {})
     table = _table(kind)
     ensemble = isinstance(net, (list, tuple))
-    data, own_coords = {}, dict(coords or {})
+    data: dict[str, Any] = {}
+    own_coords = dict(coords or {})
     for name, values in variables.items():
         if name not in table:
             raise ValueError(f"variables: {name!r} is not a variable of {kind!r}; it has {', '.join(table)}")
@@ -272,7 +273,7 @@ def validate(ds: Dataset) -> Dataset:
     >>> validate(build("training", {"loss": [1.0], "gradient_norm": [0.5]})).attrs["kind"]
     'training'
     """
-    kind = ds.attrs.get("kind")
+    kind = str(ds.attrs.get("kind"))
     table = _table(kind)
     if "omitted" in ds.attrs:
         return ds

@@ -9,14 +9,15 @@ import numpy as np
 
 from rnndyn import schema
 from rnndyn.errors import check_device
-from rnndyn.frontdoor import as_lengths, as_mask, as_sequences
+from rnndyn.frontdoor import as_lengths, as_mask, as_sequences, as_targets
 from rnndyn.gradients import value_and_grad
+from rnndyn.losses import LOSSES
 from rnndyn.progress import progressing
-from rnndyn.validate import as_generator, as_integer, as_number
+from rnndyn.validate import as_generator, as_integer, as_number, choice
 
 
 @dataclass(frozen=True)
-class Adam:
+class Adam:  # numpydoc ignore=PR02
     """Adam (Kingma & Ba [kingma2015]_, algorithm 1), with PyTorch's constants.
 
     Parameters
@@ -106,7 +107,7 @@ def train(
     checkpoint=None,
     progress=None,
     device="cpu",
-):
+):  # numpydoc ignore=PR03
     """Train a network on sequences by gradient descent.
 
     Parameters
@@ -114,12 +115,13 @@ def train(
     net : Network
         The network to start from; it stays as it is.
     inputs, targets, loss, initial_state, lengths, mask, truncate, checkpoint, device
-        As in :func:`rnndyn.value_and_grad`; ``inputs`` and ``targets`` with a batch axis. A callable ``loss`` sees the outputs
-        alone, so it needs ``batch_size=None``.
+        As in :func:`rnndyn.value_and_grad`; ``inputs`` and ``targets`` with a batch axis. A callable ``loss`` sees the
+        outputs alone, so it needs ``batch_size=None``.
     optimizer : Adam, optional
         ``Adam(1e-3)`` by default.
     clip_norm : float, optional
-        Largest global norm of the gradient; a larger one is scaled down to it (Pascanu et al. [pascanu2013]_, algorithm 1).
+        Largest global norm of the gradient; a larger one is scaled down to it (Pascanu et al. [pascanu2013]_,
+        algorithm 1).
     steps : int
         Number of steps.
     batch_size : int, optional
@@ -153,6 +155,9 @@ def train(
     """
     check_device(device)
     optimizer = Adam() if optimizer is None else optimizer
+    if not (hasattr(optimizer, "start") and hasattr(optimizer, "step")):
+        kind = type(optimizer).__name__
+        raise TypeError(f"optimizer is a {kind}: one with start and step is wanted, such as rnndyn.Adam(1e-3)")
     count = as_integer(steps, "steps", minimum=0)
     x, s0, T, _ = as_sequences(net, inputs, initial_state)
     if callable(loss) and batch_size is not None:
@@ -161,7 +166,7 @@ def train(
         )
     whole = {
         "inputs": T if x is None else x,
-        "targets": None if callable(loss) else np.broadcast_to(targets, (len(s0), *np.shape(targets)[1:])),
+        "targets": None if callable(loss) else as_targets(net, targets, choice(loss, "loss", LOSSES), len(s0), T),
         "initial_state": s0,
         "lengths": as_lengths(lengths, len(s0), T),
         "mask": as_mask(mask, len(s0), T, None),
@@ -174,8 +179,9 @@ def train(
     for k in progressing(range(count), progress, "training"):
         rows = next(batches)
         part = whole if rows is None else {n: v[rows] if isinstance(v, np.ndarray) else v for n, v in whole.items()}
-        value, gradients = value_and_grad(net, **part, **options)
-        norm = gradients.norm()
+        with np.errstate(over="ignore", invalid="ignore"):  # found below
+            value, gradients = value_and_grad(net, **part, **options)
+            norm = gradients.norm()
         if not (math.isfinite(value) and math.isfinite(norm)):
             raise FloatingPointError(
                 f"step {k + 1}: loss {value}, gradient norm {norm}; lower the learning rate or set clip_norm"

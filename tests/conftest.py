@@ -28,6 +28,11 @@ for old in CACHES.glob("?" * len(SOURCES)):
     if old.name != SOURCES and old.stat().st_mtime < time.time() - 2 * 86400:
         shutil.rmtree(old, ignore_errors=True)
 os.environ.setdefault("MPLBACKEND", "agg")
+# Two threads can be tested on any machine. Workers that run side by side use one each, see `one_thread_a_worker`.
+os.environ.setdefault("NUMBA_NUM_THREADS", "2")
+PARALLEL = "PYTEST_XDIST_WORKER" in os.environ
+if PARALLEL:
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import hypothesis  # noqa: E402
 import numpy as np  # noqa: E402
@@ -61,6 +66,15 @@ def gpu() -> bool:
     from numba import cuda
 
     return cuda.is_available()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread_a_worker():
+    """Threads of several workers on the same cores wait for one another; tests of threads set their own number."""
+    if PARALLEL:
+        import numba
+
+        numba.set_num_threads(1)
 
 
 @pytest.fixture

@@ -172,13 +172,14 @@ def test_padding_changes_no_bit_of_the_gradient(case):
 @pytest.mark.skipif(numba.config.NUMBA_NUM_THREADS < 2, reason="one thread")
 def test_threads_change_no_bit_of_the_gradient(case):
     net, inputs, targets, s0 = draw(case, 100, 3, 70, 40, 6, dtype="float32")  # much work: little is not shared out
-    whole = rd.value_and_grad(net, inputs, targets, initial_state=s0)[1]
-    before = numba.get_num_threads()
+    before, found = numba.get_num_threads(), []
     try:
-        numba.set_num_threads(1)
-        alone = rd.value_and_grad(net, inputs, targets, initial_state=s0)[1]
+        for threads in (1, 2):
+            numba.set_num_threads(threads)
+            found.append(rd.value_and_grad(net, inputs, targets, initial_state=s0)[1])
     finally:
         numba.set_num_threads(before)
+    alone, whole = found
     assert bits(*alone.arrays().values()) == bits(*whole.arrays().values())
 
 

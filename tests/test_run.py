@@ -182,7 +182,9 @@ def test_the_number_of_threads_is_left_as_it_was():
     with threads(1):
         alone = rd.run(net, inputs)
         assert numba.get_num_threads() == 1
-    assert bits(rd.run(net, inputs).state) == bits(alone.state)
+    with threads(2):
+        assert bits(rd.run(net, inputs).state) == bits(alone.state)
+        assert numba.get_num_threads() == 2
 
 
 # ---- what may be passed ------------------------------------------------------------------------------------------

@@ -30,10 +30,10 @@ def eigenvalues(J: np.ndarray, error: np.ndarray | float = 0.0) -> tuple[np.ndar
     size = J.shape[-1]
     values, vectors = np.linalg.eig(J)
     norm = np.linalg.norm(J, axis=(-2, -1))
-    error = np.asarray(error) + size * EPS * norm
+    off = np.asarray(error) + size * EPS * norm
     condition = np.linalg.norm(_inverse(vectors), axis=-1)  # the columns of `vectors` have norm 1
-    elsner = (2 * norm + error) ** (1 - 1 / size) * error ** (1 / size)
-    bounds = np.minimum(condition * error[:, None], elsner[:, None])
+    elsner = (2 * norm + off) ** (1 - 1 / size) * off ** (1 / size)
+    bounds = np.minimum(condition * off[:, None], elsner[:, None])
     modulus = np.abs(values)
     order = np.lexsort((-values.real, -values.imag, -modulus), axis=-1)
     values = np.take_along_axis(values, order, -1).astype(np.complex128)

@@ -82,7 +82,8 @@ class Tally:
         used = self.steps > 0
         half = int(used.sum()) // 2
         if half < 2:
-            return np.full((2, *self.sums.shape[1:]), np.nan)
+            unknown = np.full(self.sums.shape[1:], np.nan)
+            return unknown, unknown
         halves = (slice(half), slice(half, int(used.sum())))
         (first, error), (second, other) = (_mean_and_error(self.sums[part], self.steps[part]) for part in halves)
         return second - first, np.hypot(error, other)
@@ -92,7 +93,8 @@ def _mean_and_error(sums: np.ndarray, steps: np.ndarray) -> tuple[np.ndarray, np
     """Mean per step over blocks of these sums and lengths, and its standard error; zeros where a block is -inf."""
     count = len(steps)
     if count < 2:
-        return np.full((2, *sums.shape[1:]), np.nan)
+        unknown = np.full(sums.shape[1:], np.nan)
+        return unknown, unknown
     length = steps.reshape(-1, *(1,) * (sums.ndim - 1))
     weight = length / steps.sum()
     rates = np.where(np.isfinite(sums).all(axis=0), sums, 0) / length

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -155,7 +156,7 @@ def lyapunov_from_jacobians(jacobians: Any, *, k: int | None = None, qr_interval
     measure = _Measure(np.eye(len(first), k)[None], len(first) == k, interval)
     with np.errstate(over="ignore", invalid="ignore"):
         for number, J in enumerate(chain([first], matrices), 1):  # noqa: B007
-            measure.push(J @ measure.pushed, lambda J=J: J[None])
+            measure.push(J @ measure.pushed, partial(np.expand_dims, J, 0))
     result = {name: value[None] for name, value in measure.result().items()}
     return _dataset(result, None, call, 1.0, False, {"steps_used": number})
 
@@ -244,7 +245,7 @@ def _advance(net: Network, s: np.ndarray, x: np.ndarray | None, measure: _Measur
     return after
 
 
-def _constant(net: Network, rows: int, k: int) -> dict[str, np.ndarray]:
+def _constant(net: Any, rows: int, k: int) -> dict[str, np.ndarray]:
     """The result for a linear network, from the eigenvalues of its constant Jacobian."""
     W = net.W_hh.astype(np.float64)
     values, bounds = eigenvalues(W[None])
@@ -280,10 +281,10 @@ def _sequences(net: Network, inputs: Any, initial_state: Any, trajectories: Any)
     """Inputs (B, T, I) or None, the number of sequences B, and whether the result has a batch dimension."""
     rows = as_integer(trajectories, "trajectories", minimum=1)
     x, batched = front.sequences(net, inputs)
-    if batched and rows not in (1, len(x)):
+    if x is not None and batched and rows not in (1, len(x)):
         raise ValueError(f"trajectories is {rows}, but inputs holds {len(x)} sequences: leave trajectories out")
     given = np.ndim(initial_state) == 2
-    if batched:
+    if x is not None and batched:
         rows = len(x)
     elif given and rows == 1:
         rows = len(initial_state)
@@ -320,7 +321,7 @@ def _matrices(jacobians: Any) -> Iterator[np.ndarray]:
         jacobians = iter(as_array(array, "jacobians", ("time", "state", "state_2"), sizes={"state": array.shape[-1]}))
     size = None
     for t, matrix in enumerate(jacobians):
-        sizes = {} if size is None else {"state": size, "state_2": size}
+        sizes: dict[str, int] = {} if size is None else {"state": size, "state_2": size}
         matrix = as_array(matrix, f"jacobians[{t}]", ("state", "state_2"), sizes=sizes, dtype="float64")
         size = len(matrix)
         if matrix.shape != (size, size) or not size:

@@ -7,9 +7,9 @@ A cell is a class whose *type* selects its formulas inside the compiled kernels.
 ``partials(p, a, s, q) -> Da, Ds, Dq``
     directly below it, the derivatives ``Da[c][k] = d s'_c / d a_k`` and likewise for ``s`` and ``q``;
 
-in ordinary arithmetic on scalars. The kernels call the same functions on whole SIMD registers. ``Cell.drives`` says what
-forms each pre-activation: ``"x"`` the input, ``"h"`` the state ``h``, ``"m"`` the quantity ``rate(p, a, s)`` that a cell may
-send through ``W_hh`` in place of ``h``. With ``W`` the rows of one pre-activation, everything else follows:
+in ordinary arithmetic on scalars. The kernels call the same functions on whole SIMD registers. ``Cell.drives`` says
+what forms each pre-activation: ``"x"`` the input, ``"h"`` the state ``h``, ``"m"`` the quantity ``rate(p, a, s)`` that
+a cell may send through ``W_hh`` in place of ``h``. With ``W`` the rows of one pre-activation, everything else follows:
 
 * Jacobian ``sum_k diag(Da_k) W_k + Ds``, tangent ``ds' = Da (W ds_h) + Ds ds``,
 * adjoint ``la = Da' l'``, ``l = Ds' l' + W' la``, ``dW += la h'``, ``dq += Dq' l'``.

@@ -1,4 +1,4 @@
-"""Elman's recurrent unit, ``h' = phi(W_xh x + W_hh h + b_h)`` (Elman [elman1990]_); the linear one has ``phi(a) = a``."""
+"""Elman's recurrent unit, ``h' = phi(W_xh x + W_hh h + b_h)`` [elman1990]_; the linear one has ``phi(a) = a``."""
 
 from rnndyn.cells.contract import Cell, dphi, phi
 from rnndyn.cells.functions import Identity, Relu, Sigmoid, Tanh

@@ -1,9 +1,10 @@
 """Sigmoid, tanh and the activations: one formula each, on scalars and SIMD registers alike.
 
-Both rest on ``exp(x) = 2^n (1 + p)`` with ``p = exp(r) - 1`` from a minimax polynomial (Cody & Waite [cody1980]_), without a
-branch. The error is below 2 units in the last place in float32 and float64 for every argument, subnormal results included;
-infinities give the limits and NaN gives NaN. A quotient of rounded numbers would miss that, by up to half a unit: so the
-rounding of the denominator of :func:`sigmoid`, and that of the numerator and quotient of :func:`tanh`, are put right.
+Both rest on ``exp(x) = 2^n (1 + p)`` with ``p = exp(r) - 1`` from a minimax polynomial (Cody & Waite [cody1980]_),
+without a branch. The error is below 2 units in the last place in float32 and float64 for every argument, subnormal
+results included; infinities give the limits and NaN gives NaN. A quotient of rounded numbers would miss that, by up to
+half a unit: so the rounding of the denominator of :func:`sigmoid`, and that of the numerator and quotient of
+:func:`tanh`, are put right.
 """
 
 from rnndyn.cells.primitives import (

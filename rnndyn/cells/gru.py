@@ -4,8 +4,8 @@
     after:   n = tanh(a_nx + r a_nh)          a_nx = W_xn x + b_n,  a_nh = W_hn h + b_hn
     before:  n = tanh(a_n)                    a_n  = W_xn x + b_n + W_hn (r h)
 
-Gates in PyTorch's order r, z, n. Where a source writes ``(1 - z) h + z n``, its update gate is this one with the sign of
-``a_z`` turned, for ``1 - sigmoid(a) = sigmoid(-a)``.
+Gates in PyTorch's order r, z, n. Where a source writes ``(1 - z) h + z n``, its update gate is this one with the sign
+of ``a_z`` turned, for ``1 - sigmoid(a) = sigmoid(-a)``.
 """
 
 from rnndyn.cells.contract import Cell

@@ -1,4 +1,4 @@
-"""Leaky unit: Euler step of length ``alpha = dt / tau`` of a continuous-time network, in the two forms of the literature.
+"""Leaky unit: Euler step of length ``alpha = dt / tau`` of a continuous-time network, in the literature's two forms.
 
 ``rate``:    ``h' = (1 - alpha) h + alpha phi(W_hh h + W_xh x + b_h)``
 ``voltage``: ``h' = (1 - alpha) h + alpha (W_hh phi(h) + W_xh x + b_h)``

@@ -1,4 +1,4 @@
-"""Long short-term memory (Hochreiter & Schmidhuber [hochreiter1997]_), with peephole connections (Gers et al. [gers2002]_).
+"""Long short-term memory (Hochreiter & Schmidhuber [hochreiter1997]_), with peepholes (Gers et al. [gers2002]_).
 
     i = sigmoid(a_i + p_i c)     f = sigmoid(a_f + p_f c)     g = tanh(a_g)     c' = f c + i g
     o = sigmoid(a_o + p_o c')    h' = o tanh(c')

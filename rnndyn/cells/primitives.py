@@ -1,7 +1,7 @@
 """The few operations, besides ``+ - * /``, that the formulas of the cells are made of.
 
-Each body here is the definition, in NumPy, for scalars and arrays alike; :mod:`rnndyn.kernels.lanes` gives the same operation
-on a SIMD register. None of them branches, and each lets NaN through.
+Each body here is the definition, in NumPy, for scalars and arrays alike; :mod:`rnndyn.kernels.lanes` gives the same
+operation on a SIMD register. None of them branches, and each lets NaN through.
 """
 
 import numpy as np
@@ -9,7 +9,8 @@ import numpy as np
 LN2_HIGH = {"float32": float(np.float32(0.6931471805599453)), "float64": 0.6931471805599453}
 LN2_LOW = {"float32": -1.904654323148236e-09, "float64": 2.3190468138462996e-17}
 EXP_RANGE = {"float32": 120.0, "float64": 800.0}
-# Minimax coefficients of (exp(r) - 1 - r) / r^2 on |r| <= ln(2) / 2, highest power first; weighted error 1.5e-8 and 2.1e-17.
+# Minimax coefficients of (exp(r) - 1 - r) / r^2 on |r| <= ln(2) / 2, highest power first; weighted errors 1.5e-8
+# and 2.1e-17.
 EXP_TAIL = {
     "float32": (
         0.0013946108619395801844,

@@ -1,1 +1,1 @@
-"""The loops: forward, backward, tangent and Jacobian passes over the register tile and the SIMD number; no cell by name."""
+"""The loops: forward, backward, tangent and Jacobian passes over register tile and SIMD number; no cell by name."""

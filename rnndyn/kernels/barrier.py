@@ -1,8 +1,8 @@
-"""Barrier between the threads of one parallel loop, for steps that are too large for one thread's cache and too short to
-enter parallel code for.
+"""Barrier between the threads of one parallel loop.
 
-The threads count up and spin, and let others run when the wait is long. It needs all of them to run at the same time, which of
-Numba's threading layers OpenMP guarantees (:func:`rnndyn.kernels.jit.threads_meet`).
+It is for steps that are too large for one thread's cache and too short to enter parallel code for. The threads count up
+and spin, and let others run when the wait is long. It needs all of them to run at the same time, which of Numba's
+threading layers OpenMP guarantees (:func:`rnndyn.kernels.jit.threads_meet`).
 """
 
 from llvmlite import ir
@@ -23,7 +23,8 @@ def meet(counter, target):
 @intrinsic
 def _meet(typing, counter, target):
     def codegen(context, builder, signature, args):
-        address, _ = pointer(context, builder, counter, args[0], (), context.make_tuple(builder, types.UniTuple(types.intp, 0), []))
+        nowhere = context.make_tuple(builder, types.UniTuple(types.intp, 0), [])
+        address, _ = pointer(context, builder, counter, args[0], (), nowhere)
         place = builder.inttoptr(address, INT64.as_pointer())
         wanted = context.cast(builder, args[1], target, types.intp)
         yield_type = ir.FunctionType(ir.IntType(32), [])

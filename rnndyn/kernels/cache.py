@@ -1,16 +1,16 @@
 """Compiled kernels on disk, one file a kernel, cell and dtype, named by all that it was made from.
 
-Numba's own cache keeps an index, which two processes that save at once can mix up, and does not notice when a function that
-a kernel calls in another file has changed: the answer is then silently that of the old source. Here the name of the file is
-a hash of the signature, the processor, Numba's version, the sources of the kernels and the byte code of the cell, so there is
-no index to mix up and nothing stale to load.
+Numba's own cache keeps an index, which two processes that save at once can mix up, and does not notice when a function
+that a kernel calls in another file has changed: the answer is then silently that of the old source. Here the name of
+the file is a hash of the signature, the processor, Numba's version, the sources of the kernels and the byte code of the
+cell, so there is no index to mix up and nothing stale to load.
 """
 
 import hashlib
 import inspect
-import sys
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numba
 from numba.core.caching import FunctionCache, IndexDataCacheFile
@@ -43,7 +43,7 @@ def formulas(cell):
 
 
 def cell_sources(signature):
-    """What the cells in a signature are made of: sizes and byte code. A cell may be a user's own, without a file even."""
+    """What cells in a signature are made of: sizes and byte code. A cell may be a user's own, even without a file."""
     cells = [ty.instance_class for ty in signature if hasattr(ty, "instance_class")]
     return [(cell.__module__, cell.__qualname__, sizes_of(cell), code_of(cell)) for cell in cells]
 
@@ -90,6 +90,8 @@ class NamedFiles(IndexDataCacheFile):
 
 class KernelCache(FunctionCache):
     """Numba's cache of one function, over :class:`NamedFiles`."""
+
+    _cache_file: Any
 
     def __init__(self, function):
         super().__init__(function)

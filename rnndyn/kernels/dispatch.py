@@ -7,12 +7,10 @@ from numba.extending import intrinsic, models, overload, register_model
 
 from rnndyn.cells import contract
 from rnndyn.kernels.cache import formulas
-from rnndyn.kernels.jit import INLINED, REGISTER_BYTES, formula
+from rnndyn.kernels.jit import INLINED, ROWS, formula
 from rnndyn.kernels.tile import tile
 from rnndyn.kernels.tuples import gather
 
-# Rows of a tile, by its registers a row, so that all sums and one row of weights fit the registers: 32, or 16 in AVX2.
-ROWS = {1: 8, 2: 6, 3: 4, 4: 3} if REGISTER_BYTES == 32 else {1: 8, 2: 8, 3: 8, 4: 4}
 # Panels that a single row takes at once, so that its sums, each a chain, hide one another's latency.
 PANELS = {1: 8, 2: 4, 3: 3, 4: 2}
 

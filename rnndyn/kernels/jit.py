@@ -16,14 +16,19 @@ INLINED = FLAGS | {"forceinline": True}
 
 
 def register_bytes():
-    """Width of this processor's vector registers."""
-    features = llvm.get_host_cpu_features()
-    if features.get("avx512f"):
+    """Width of the vector registers that Numba compiles for: those of this processor, or of ``NUMBA_CPU_FEATURES``."""
+    given = numba.config.CPU_FEATURES
+    host = [name for name, present in llvm.get_host_cpu_features().items() if present]
+    features = host if given is None else [name[1:] for name in given.split(",") if name.startswith("+")]
+    if "avx512f" in features:
         return 64
-    return 32 if features.get("avx2") else 16
+    return 32 if "avx2" in features else 16
 
 
 REGISTER_BYTES = register_bytes()
+# AVX2 has 16 registers, the others 32: rows of a tile whose sums, by the registers in a row, fit beside its operands.
+FEW_REGISTERS = REGISTER_BYTES == 32
+ROWS = {1: 8, 2: 6, 3: 4, 4: 2} if FEW_REGISTERS else {1: 8, 2: 8, 3: 8, 4: 4}
 WIDTH = {"float32": REGISTER_BYTES // 4, "float64": REGISTER_BYTES // 8}
 
 routine = numba.njit(nogil=True, **INLINED)

@@ -1,8 +1,8 @@
 """The SIMD number: a Numba type that is one vector register, so that a scalar formula runs on all of its lanes.
 
 Formulas of ``+ - * /`` and of :mod:`rnndyn.cells.primitives` compile for :class:`Lanes` as they stand. :func:`load` and
-:func:`store` move lanes between a register and an array at an index; their plain Python bodies, on NumPy arrays of the same
-width, serve uncompiled runs.
+:func:`store` move lanes between a register and an array at an index; their plain Python bodies, on NumPy arrays of the
+same width, serve uncompiled runs.
 """
 
 import operator
@@ -211,7 +211,7 @@ def write(builder, lanes, address, value):
 
 
 def flat(array, index, axis=0, offset=0):
-    """Array as one row, and where ``array[index]`` stands in it, ``offset`` further along an axis; for uncompiled runs."""
+    """Array as one row, and where ``array[index]`` stands in it, ``offset`` further along an axis; uncompiled only."""
     steps = [stride // array.itemsize for stride in array.strides]
     return array.reshape(-1), sum(i * step for i, step in zip(index, steps, strict=False)) + offset * steps[axis]
 

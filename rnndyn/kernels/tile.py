@@ -1,8 +1,8 @@
 """The register tile: every matrix product of the package is made of it.
 
-:func:`tile` forms a small block ``out = init + A W`` that stays in registers for the whole sum. Each number of ``out`` is one
-chain of fused multiply-adds in the order of ``k``, whatever the shape of the tile, so results depend neither on how rows are
-grouped nor on the number of threads.
+:func:`tile` forms a small block ``out = init + A W`` that stays in registers for the whole sum. Each number of ``out``
+is one chain of fused multiply-adds in the order of ``k``, whatever the shape of the tile, so results depend neither on
+how rows are grouped nor on the number of threads.
 """
 
 import math
@@ -81,7 +81,8 @@ def _block(typing, array, index, row, column, deep):
     def codegen(context, builder, signature, args):
         address, strides = pointer(context, builder, array, args[0], index, args[1], axes)
         made = cgutils.create_struct_proxy(signature.return_type)(context, builder)
-        made.address, made.row, made.column, made.deep = address, *strides
+        made.address = address
+        made.row, made.column, made.deep = strides
         return made._getvalue()
 
     return Block(array.dtype, tuple(axis is None for axis in axes))(array, index, row, column, deep), codegen
@@ -112,8 +113,9 @@ def moves(strides):
     return not isinstance(strides[1], ir.Constant)
 
 
-def emit_tile(context, builder, lanes, rows, columns, out, init, left, right, depth):
+def emit_tile(context, builder, lanes, shape, depth, out, init, left, right):
     """Load the block, run down ``k`` with one register an output, store it."""
+    rows, columns = shape
     places = [(r, v) for r in range(rows) for v in range(columns)]
     start = {rv: read(builder, lanes, place(builder, init, *rv)) for rv in places}
     before, loop, done = builder.block, builder.append_basic_block("k"), builder.append_basic_block("done")
@@ -156,12 +158,11 @@ def _tile(typing, rows, columns, out, init, left, right, depth):
     shape = rows.literal_value, columns.literal_value
 
     def codegen(context, builder, signature, args):
-        blocks = [
-            unpack(context, builder, ty, value) for ty, value in zip((out, init, left, right), args[2:6], strict=True)
-        ]
+        pairs = zip((out, init, left, right), args[2:6], strict=True)
+        blocks = [unpack(context, builder, ty, value) for ty, value in pairs]
         length = context.cast(builder, args[6], depth, types.intp)
         if shape[1]:
-            emit_tile(context, builder, Lanes(out.dtype), *shape, *blocks, length)
+            emit_tile(context, builder, Lanes(out.dtype), shape, length, *blocks)
         return context.get_dummy_value()
 
     return types.void(rows, columns, out, init, left, right, depth), codegen

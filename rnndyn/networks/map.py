@@ -28,7 +28,7 @@ REFUSALS = (TypeError, ValueError, ArithmeticError, AttributeError, NotImplement
 
 
 @network
-class Map(Network):
+class Map(Network):  # numpydoc ignore=PR02
     """A map ``state' = step(state, input, parameters)`` written by the user.
 
     Parameters
@@ -69,7 +69,7 @@ class Map(Network):
     step: Any
     state_size: int = None  # type: ignore[assignment]  # required; the default covers the property of the base class
     _: KW_ONLY
-    input_size: int = 0  # type: ignore[assignment]
+    input_size: int = 0
     parameters: Any = ()
     jacobian: Any = None
 
@@ -98,7 +98,7 @@ class Map(Network):
         """How derivatives were found so far: "given", "complex step", or (in some points) "central differences"."""
         if self.jacobian is not None:
             return "given"
-        return "complex step" if self._fallback is None else "central differences"
+        return "complex step" if self.__dict__.get("_fallback") is None else "central differences"
 
     def options(self) -> dict[str, Any]:
         """Sizes, and fingerprints of the functions and the parameters: what tells two maps apart."""
@@ -321,10 +321,12 @@ def _complex_step(net: Map, at: np.ndarray, along: Callable, U: np.ndarray) -> n
             raise
         if numba:
             net._set("_refused", True)
-        return _fall_back(net, f"the step refuses complex numbers ({type(error).__name__})")
+        _fall_back(net, f"the step refuses complex numbers ({type(error).__name__})")
+        return None
     D = values.imag / COMPLEX_STEP
     if not _agrees(net, at, along, U, D):
-        return _fall_back(net, "the complex step derivative disagrees with a central difference")
+        _fall_back(net, "the complex step derivative disagrees with a central difference")
+        return None
     return D
 
 
@@ -348,7 +350,7 @@ def _agrees(net: Map, at: np.ndarray, along: Callable, U: np.ndarray, D: np.ndar
 
 
 def _fall_back(net: Map, reason: str) -> None:
-    if net._fallback is None:
+    if net.__dict__.get("_fallback") is None:
         log.warning("%r: %s; derivatives are central differences where needed (or pass jacobian=)", net, reason)
         net._set("_fallback", reason)
 
@@ -356,7 +358,8 @@ def _fall_back(net: Map, reason: str) -> None:
 def _central(f: Callable, at: np.ndarray, u: np.ndarray) -> np.ndarray:
     """Central differences along u at steps h and h/2, extrapolated; of several h that of the least estimated error."""
     size = EPS * (np.abs(f(at)).max() + np.abs(at).max())
-    best, least = None, np.inf
+    best: Any = None
+    least = np.inf
     for h in (1e-3, 1e-5, 1e-7, 1e-9, 1e-11, 1e-13):
         h = h * (1 + np.abs(at).max())
         coarse, fine = ((f(at + d * u) - f(at - d * u)) / (2 * d) for d in (h, h / 2))

@@ -22,7 +22,13 @@ CELLS = [
 STAGED = [cell for cell in CELLS if cell.rate is not None]
 STEP = 1e-30  # its square vanishes beside 1, so the imaginary part over it is the derivative to the last bit
 POINTS = 200
-every_cell = pytest.mark.parametrize("cell", CELLS, ids=lambda cell: f"{cell.__module__.split('.')[-1]}.{cell.__name__}")
+
+
+def full_name(cell):
+    return f"{cell.__module__.split('.')[-1]}.{cell.__name__}"
+
+
+every_cell = pytest.mark.parametrize("cell", CELLS, ids=full_name)
 
 
 def cell_modules():
@@ -97,7 +103,8 @@ def test_rate_partials_are_the_complex_step_of_rate(cell, rng):
 def test_update_on_complex_numbers_is_update(cell, rng):
     """What the tests above differentiate is the update itself."""
     arguments = draw(cell, rng)
-    for got, wanted in zip(cell.update(cell, *arguments), on_complex_numbers(cell.update)(cell, *arguments), strict=True):
+    reference = on_complex_numbers(cell.update)(cell, *arguments)
+    for got, wanted in zip(cell.update(cell, *arguments), reference, strict=True):
         assert distance(got, wanted) <= 4e-15
 
 
@@ -105,9 +112,15 @@ def test_update_on_complex_numbers_is_update(cell, rng):
 def test_derivatives_have_the_type_of_the_arguments(cell, rng):
     """A constant of another type would widen a float32 network."""
     arguments = tuple(tuple(x.astype(np.float32) for x in part) for part in draw(cell, rng))
-    found = [*cell.update(cell, *arguments), *(x for table in cell.partials(cell, *arguments) for row in table for x in row)]
+    found = [
+        *cell.update(cell, *arguments),
+        *(x for table in cell.partials(cell, *arguments) for row in table for x in row),
+    ]
     if cell.rate is not None:
-        found += [cell.rate(cell, *arguments[:2]), *(x for row in cell.rate_partials(cell, *arguments[:2]) for x in row)]
+        found += [
+            cell.rate(cell, *arguments[:2]),
+            *(x for row in cell.rate_partials(cell, *arguments[:2]) for x in row),
+        ]
     assert {x.dtype.name for x in found} == {"float32"}
 
 
@@ -119,7 +132,8 @@ def test_the_description_of_a_cell_is_consistent(cell):
     assert all(set(drive) <= set("xhm") for drive in cell.drives)
     for source in "xhm":
         driven = [k for k, drive in enumerate(cell.drives) if source in drive]
-        assert driven == list(range(driven[0], driven[0] + len(driven))) if driven else True, f"{source}: not side by side"
+        if driven:
+            assert driven == list(range(driven[0], driven[0] + len(driven))), f"{source}: not side by side"
     assert (cell.rate is None) == (cell.rate_partials is None) == all("m" not in drive for drive in cell.drives)
 
 
@@ -152,7 +166,7 @@ def test_formulas_are_assignments_and_one_return(module):
         docstring, *body = function.body
         assert isinstance(docstring, ast.Expr), f"{function.name} has no docstring"
         for node in (inner for statement in body for inner in ast.walk(statement)):
-            where = f"{module.__name__}.{function.name}, line {node.lineno}" if hasattr(node, "lineno") else function.name
+            where = f"{module.__name__}.{function.name}, line {getattr(node, 'lineno', function.lineno)}"
             assert isinstance(node, STATEMENTS + EXPRESSIONS + OPERATORS), f"{where}: {type(node).__name__}"
             if isinstance(node, ast.Call):
                 assert isinstance(node.func, ast.Name), f"{where}: calls are by bare name"

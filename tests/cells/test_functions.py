@@ -103,7 +103,8 @@ def arguments(dtype, rng):
     exponents = rng.uniform(info.minexp - info.nmant, 11, count)  # from the smallest subnormal number on
     sizes = rng.uniform(1, 2, count) * 2.0**exponents
     ends = np.array([info.smallest_subnormal, info.tiny, info.eps, 0.34657, 20, 88, 104, 120, 709, 745.2, 800], dtype)
-    near = [0 * ends[:1], ends, np.nextafter(ends, ends.dtype.type(0)), np.nextafter(ends, ends.dtype.type(np.inf)), [info.max]]
+    below, above = (np.nextafter(ends, ends.dtype.type(limit)) for limit in (0, np.inf))
+    near = [0 * ends[:1], ends, below, above, [info.max]]
     grids = np.linspace(0, 25, count), np.linspace(0, 760, count), sizes
     positive = np.concatenate([part.astype(dtype) for part in (*grids, *map(np.asarray, near))])
     return np.concatenate([positive, -positive])

@@ -58,7 +58,8 @@ def test_a_tile_is_a_matrix_product(rows, columns, depth, dtype, rng):
     OVER_ROWS[rows, columns](out, init, left, 2, right, depth)
     numbers = left[2 : 2 + rows, 2 : 2 + depth].astype(np.float64)
     wanted = init + np.einsum("rk,vkl->rvl", numbers, right)
-    rounding = np.finfo(dtype).eps * (depth + 1) * (np.abs(init) + np.einsum("rk,vkl->rvl", np.abs(numbers), np.abs(right)))
+    size = np.abs(init) + np.einsum("rk,vkl->rvl", np.abs(numbers), np.abs(right))
+    rounding = np.finfo(dtype).eps * (depth + 1) * size
     assert np.all(np.abs(out[:rows, :columns] - wanted) <= rounding)
     assert np.all(out[rows:] == 7), "written below the block"
     assert np.all(out[:, columns:] == 7), "written beside the block"

@@ -12,7 +12,7 @@ ROWS = 8
 
 @kernel
 def affine(W, b, x, room, out, workers):
-    """``out = x W' + b`` for rows ``x`` (row, k); ``W`` (block, 1, k, lane), ``b`` (block, lane), ``out`` (row, unit)."""
+    """``out = x W' + b``: rows ``x`` (row, k), ``W`` (block, 1, k, lane), ``b`` (block, lane), ``out`` (row, unit)."""
     rows, units, lanes = out.shape[0], out.shape[1], width_of(out)
     chunks = (rows + ROWS - 1) // ROWS
     for worker in prange(workers):

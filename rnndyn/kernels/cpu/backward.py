@@ -4,23 +4,23 @@ from numba import prange
 
 from rnndyn.cells.contract import partials, rate_partials
 from rnndyn.kernels.dispatch import first_slot, kind, parameter_count, parameters, pre_activations, slot_count, states
-from rnndyn.kernels.jit import kernel, routine
+from rnndyn.kernels.jit import ROWS, kernel, routine
 from rnndyn.kernels.lanes import load, store, width_of
 from rnndyn.kernels.tile import block, tile
 from rnndyn.kernels.tuples import gather, load_part, plus, pull, scaled, scatter
 
-ROWS = 8
+TALL = ROWS[2]
 
 
 @routine
 def pull_back(left, left_row, W, out, init, rows, n, count, depth):
     """Adjoint product ``W' la`` of some rows at one or two blocks of units, or of one row at one or eight."""
     right = block(W, (n, 0), None, 0, 2)
-    if rows == ROWS:
+    if rows == TALL:
         if count == 2:
-            tile(ROWS, 2, out, init, left, right, depth)
+            tile(TALL, 2, out, init, left, right, depth)
         else:
-            tile(ROWS, 1, out, init, left, right, depth)
+            tile(TALL, 1, out, init, left, right, depth)
     elif count == 8:
         tile(1, 8, out, init, left_row, right, depth)
     else:
@@ -31,8 +31,8 @@ def pull_back(left, left_row, W, out, init, rows, n, count, depth):
 def local_adjoint(p, s, a, l, am, lm, gq, t, i, n, stage):
     """Adjoint of one unit's update: ``a`` becomes dL/da, ``l`` what reaches the old state without the weights.
 
-    Where the cell sends ``m = rate(a, s)`` through ``W_hh``, stage 0 leaves dL/da of the second stage in ``am``, and stage 1
-    adds what comes back through ``lm = dL/dm``.
+    Where the cell sends ``m = rate(a, s)`` through ``W_hh``, stage 0 leaves dL/da of the second stage in ``am``, and
+    stage 1 adds what comes back through ``lm = dL/dm``.
     """
     k = kind(p)
     gates, old = pre_activations(k, a, (t, i, 0, n, 0)), states(k, s, (t, i, 0, n, 0))
@@ -79,13 +79,13 @@ def through_weights(p, a, l, am, lm, t, lo, hi, through_m):
     """``l += W_hh' la`` of rows ``lo`` to ``hi``; or ``lm = W_hh' la`` for the second stage of a two-stage cell."""
     k = kind(p)
     blocks = a.shape[3]
-    whole = lo + (hi - lo) // ROWS * ROWS
+    whole = lo + (hi - lo) // TALL * TALL
     r = lo
     while r < hi:
-        rows = ROWS if r < whole else 1
+        rows = TALL if r < whole else 1
         n = 0
         while n < blocks:
-            wide = 2 if rows == ROWS else 8
+            wide = 2 if rows == TALL else 8
             count = wide if n + wide <= blocks else 1
             if through_m:
                 for i in range(r, r + rows):
@@ -108,9 +108,9 @@ def through_weights(p, a, l, am, lm, t, lo, hi, through_m):
 def backward(p, g, s, a, l, am, lm, gq, trace, start, rows, workers):
     """Adjoint of :func:`rnndyn.kernels.cpu.forward.forward` over the times of one tape, backward from its end.
 
-    ``g`` (batch, time, unit) is dL/dh of the losses, ``start`` the tape's first time in it. ``l`` (1, batch, component, block,
-    lane) enters as dL/ds after the tape and leaves as dL/ds before it; the tape ``a`` is overwritten by dL/da; ``gq``
-    collects dL/dq of each row. ``am`` and ``lm`` are room for two-stage cells.
+    ``g`` (batch, time, unit) is dL/dh of the losses, ``start`` the tape's first time in it. ``l`` (1, batch, component,
+    block, lane) enters as dL/ds after the tape and leaves as dL/ds before it; the tape ``a`` is overwritten by dL/da;
+    ``gq`` collects dL/dq of each row. ``am`` and ``lm`` are room for two-stage cells.
     """
     batch, length, blocks = a.shape[1], a.shape[0], a.shape[3]
     groups = (batch + rows - 1) // rows

@@ -48,15 +48,19 @@ def drive_tile(p, x, a, r, t, many, base, start, n, count, times):
     left = block(x, (r, t), 1, None, 2) if times else block(x, (r, t), 0, None, 2)
     if count == 2:
         out = block(a, at, 0, 3, None) if times else block(a, at, 1, 3, None)
-        paired_product(k, many, out, block(p.b, (first, n), None, 1, None), left, block(p.W_x, (n,), None, 0, 2), x.shape[2])
+        paired_product(
+            k, many, out, block(p.b, (first, n), None, 1, None), left, block(p.W_x, (n,), None, 0, 2), x.shape[2]
+        )
     else:
         out = block(a, at, 0, 2, None) if times else block(a, at, 1, 2, None)
-        product(k, "x", many, out, block(p.b, (first, n), None, 0, None), left, block(p.W_x, (n,), None, 1, 2), x.shape[2])
+        product(
+            k, "x", many, out, block(p.b, (first, n), None, 0, None), left, block(p.W_x, (n,), None, 1, 2), x.shape[2]
+        )
 
 
 @routine
 def drive(p, x, a, lo, hi, base, start, stop, share, shares):
-    """Input drive ``W_xh x + b_h`` of rows ``lo`` to ``hi`` at times ``start`` to ``stop``, into ``a`` from its time 0 on.
+    """Input drive ``W_xh x + b_h`` of rows ``lo`` to ``hi`` at times ``start`` to ``stop``, into ``a`` from time 0 on.
 
     Tiles are made of rows; of the rows left over, of times. Of all blocks of units this does one share.
     """
@@ -136,7 +140,7 @@ def advance(p, s, a, m, y, t, now, old, new, r, rows, base, n, count):
 
 @routine
 def step(p, s, a, m, y, lo, hi, base, t, now, stage, share, shares):
-    """One stage of one time step of rows ``lo`` to ``hi``: tiles of rows, then each row left over; one share of them."""
+    """One stage of one step of rows ``lo`` to ``hi``: tiles of rows, then each row left over; one share of them."""
     k = kind(p)
     many, wide, panels, blocks = block_rows(k), tile_blocks(k), row_panels(k), a.shape[3]
     tiles, old, new = (hi - lo) // many, t % s.shape[0], (t + 1) % s.shape[0]
@@ -159,9 +163,10 @@ def step(p, s, a, m, y, lo, hi, base, t, now, stage, share, shares):
 def forward(p, x, s, a, m, y, steps, rows, workers, arrivals):
     """Run ``steps`` steps from the states ``s[0]``.
 
-    Each worker takes groups of ``rows`` rows of the batch through all times, a buffer's length of input drives at a time.
-    With ``a`` as long as the run and as wide as the batch, it is the tape for :func:`rnndyn.kernels.cpu.backward.backward`.
-    With a counter ``arrivals`` (1,) the workers share the units of every step, and wait for one another after each.
+    Each worker takes groups of ``rows`` rows of the batch through all times, a buffer's length of input drives at a
+    time. With ``a`` as long as the run and as wide as the batch, it is the tape for
+    :func:`rnndyn.kernels.cpu.backward.backward`. With a counter ``arrivals`` (1,) the workers share the units of every
+    step, and wait for one another after each.
     """
     batch, length = s.shape[1], a.shape[0]
     groups = (batch + rows - 1) // rows

@@ -3,22 +3,23 @@
 from numba import prange
 from numba.extending import overload
 
-from rnndyn.kernels.jit import INLINED, WIDTH, kernel, routine
+from rnndyn.kernels.jit import FEW_REGISTERS, INLINED, WIDTH, kernel, routine
 from rnndyn.kernels.lanes import load, store, width_of
 from rnndyn.kernels.tile import block, tile
 from rnndyn.kernels.tuples import load_part
 
 SAMPLES = 256
+TALL = 4 if FEW_REGISTERS else 8
 
 
 def accumulate(columns, out, left, right, depth):
     """Tile over the lanes of one register of adjoints and one or two registers of ``z``."""
-    tile(min(8, WIDTH[out.dtype.name]), columns, out, out, left, right, depth)
+    tile(min(TALL, WIDTH[out.dtype.name]), columns, out, out, left, right, depth)
 
 
 @overload(accumulate, jit_options=INLINED)
 def _accumulate(columns, out, left, right, depth):
-    rows = min(8, WIDTH[out.dtype.name])
+    rows = min(TALL, WIDTH[out.dtype.name])
 
     def implementation(columns, out, left, right, depth):
         if columns == 2:
@@ -31,7 +32,7 @@ def _accumulate(columns, out, left, right, depth):
 
 @routine
 def copy_samples(z, batch_first, start, width, t, b, count, batch, to):
-    """Copy ``count`` rows of ``z`` from time ``t``, row ``b`` on (times down, rows up) into registers (block, sample, lane)."""
+    """Copy ``count`` rows of ``z`` from time ``t``, row ``b`` on (times down, rows up) to (block, sample, lane)."""
     lanes = width_of(z)
     for n in range(to.shape[0]):
         time, row, left = t, b, width - n * lanes
@@ -63,13 +64,13 @@ def copy_adjoints(a, slot, n, t, b, count, to, sums, place):
 def outer(a, first, count, z, batch_first, start, width, out, sums, left, right, workers):
     """Add ``sum a z'`` over all times and rows to ``out`` (slot and block, lane, unit of z), and ``sum a`` to ``sums``.
 
-    ``z`` is (batch, time, k) from time ``start`` on, or (time, batch, k); its first ``width`` numbers count. Each worker owns
-    some rows of the result, and every number is one chain over times downward and rows upward: the sum depends neither on
-    the number of threads nor on where a tape was cut. ``left`` and ``right`` are room for copies.
+    ``z`` is (batch, time, k) from time ``start`` on, or (time, batch, k); its first ``width`` numbers count. Each
+    worker owns some rows of the result, and every number is one chain over times downward and rows upward: the sum
+    depends neither on the number of threads nor on where a tape was cut. ``left`` and ``right`` are room for copies.
     """
     length, batch, blocks, lanes = a.shape[0], a.shape[1], a.shape[3], a.shape[4]
     samples = length * batch
-    rows = min(8, lanes)
+    rows = min(TALL, lanes)
     for worker in prange(workers):
         for begin in range(0, samples, SAMPLES):
             depth = min(SAMPLES, samples - begin)

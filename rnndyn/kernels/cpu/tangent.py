@@ -12,8 +12,8 @@ from rnndyn.kernels.tuples import scatter
 def derivatives(p, s, a, Da, Ds, Ra, Rs, workers):
     """Local derivatives of each unit at the states ``s[0]`` and pre-activations ``a[0]``.
 
-    ``Da`` (row, component, slot, block, lane), ``Ds`` (row, component, component, block, lane); of the rate, ``Ra`` (row, slot,
-    block, lane) and ``Rs`` (row, component, block, lane).
+    ``Da`` (row, component, slot, block, lane), ``Ds`` (row, component, component, block, lane); of the rate, ``Ra``
+    (row, slot, block, lane) and ``Rs`` (row, component, block, lane).
     """
     for worker in prange(workers):
         k = kind(p)
