@@ -96,7 +96,7 @@ def _(net: CellNetwork, s, x, wrt="state"):
     J = J.reshape(len(s), net.state_size, net.state_size)
     H = net.hidden_size
     J[:, :, :H] += _through(net, Da, "h", len(s), H)
-    J[:, :, :H] += _through_rate(net, Da, Ra, "h", len(s), H, Rs)
+    J += _through_rate(net, Da, Ra, "h", len(s), H, Rs)
     return J
 
 
@@ -115,12 +115,14 @@ def _through_rate(net, Da, Ra, source, batch, width, Rs=None):
     dm = np.zeros((batch, 1, net.hidden_size, width), net.dtype)
     add_products(net, Ra[:, None], source, dm)
     if Rs is not None:
-        units = np.arange(net.hidden_size)
-        dm[:, 0, units, units] += Rs[:, 0]
-    J = np.zeros((batch, net.cell.states, net.hidden_size, width), net.dtype)
+        others, units = net.state_size - width, np.arange(net.hidden_size)
+        dm = np.concatenate([dm, np.zeros((*dm.shape[:3], others), net.dtype)], axis=3)
+        for c in range(net.cell.states):
+            dm[:, 0, units, c * net.hidden_size + units] += Rs[:, c]
+    J = np.zeros((batch, net.cell.states, net.hidden_size, dm.shape[3]), net.dtype)
     for k, matrix in enumerate(W):
         J += Da[:, :, first + k, :, None] * (matrix @ dm)
-    return J.reshape(batch, net.state_size, width)
+    return J.reshape(batch, net.state_size, dm.shape[3])
 
 
 @tangent.register

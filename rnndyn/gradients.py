@@ -117,7 +117,7 @@ def value_and_grad(
     >>> net = rd.Elman([[1.0]], [[0.5]])
     >>> value, gradients = rd.value_and_grad(net, np.ones((2, 1)), np.zeros((2, 1)))
     >>> round(value, 6), gradients.W_hh.round(6).tolist()
-    (0.677735, [[0.110935]])
+    (0.678208, [[0.150057]])
     """
     check_device(device)
     problem = Problem.checked(net, inputs, targets, loss, initial_state, lengths, mask)

@@ -15,7 +15,11 @@ NETS = {
 }
 
 
-@pytest.fixture(scope="module", params=NETS)
+# One of them tells, uncompiled, which lines are run.
+PARAMETERS = [name if name == "autonomous" else pytest.param(name, marks=pytest.mark.compiled) for name in NETS]
+
+
+@pytest.fixture(scope="module", params=PARAMETERS)
 def analysed(request):
     net = NETS[request.param]
     return net, analyze(net, quick=True)
@@ -41,12 +45,14 @@ def test_it_survives_the_file(analysed, tmp_path):
         assert schema.as_data(tree[name].to_dataset()).identical(ds)
 
 
+@pytest.mark.compiled
 def test_equal_calls_give_equal_results():
     net = NETS["driven"]
     first, second = analyze(net, quick=True, rng=3), analyze(net, quick=True, rng=3)
     assert all(first[name].identical(second[name]) for name in STAGES)
 
 
+@pytest.mark.compiled
 def test_inputs_drive_the_network():
     net, inputs = NETS["driven"], np.full((2, 30, 2), 0.5)
     results = analyze(net, inputs, quick=True)
@@ -68,6 +74,7 @@ def test_wrong_inputs_are_an_error_and_not_a_result_left_out():
         analyze(NETS["driven"], np.zeros((10, 5)), quick=True)
 
 
+@pytest.mark.compiled
 def test_progress_names_each_stage():
     seen = []
     analyze(NETS["autonomous"], quick=True, progress=seen.append)

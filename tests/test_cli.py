@@ -52,6 +52,7 @@ def test_analyze_writes_report_and_results(model, folder, capsys):
     assert captured.err == "", "no progress bar where nobody watches"
 
 
+@pytest.mark.compiled
 def test_analyze_takes_inputs_and_a_folder(model, folder, tmp_path):
     x = tmp_path / "x.npz"
     np.savez(x, inputs=np.ones((2, 12, 2), np.float32), targets=np.zeros(3))

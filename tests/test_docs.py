@@ -16,6 +16,8 @@ PAGES = sorted((ROOT / "docs").glob("*.md")) + [path for path in [ROOT / "README
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 BLOCKS = {page: BLOCK.findall(page.read_text()) for page in PAGES}
 RUN = [page for page in PAGES if BLOCKS[page]]
+# The first page is a tour at full size, which takes minutes in the interpreter.
+PARAMETERS = [pytest.param(page, marks=[pytest.mark.compiled] if page.name == "README.md" else []) for page in RUN]
 
 
 def promises(source):
@@ -44,7 +46,7 @@ def run_block(source, names):
             exec(compile(ast.Module([node], []), "<docs>", "exec"), names)
 
 
-@pytest.mark.parametrize("page", RUN, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PARAMETERS, ids=lambda page: page.name)
 def test_the_code_on_this_page_runs(page, tmp_path, monkeypatch):
     """Blocks share their names, as in one session. A block that starts with ``# file.py`` is saved as that file."""
     monkeypatch.chdir(tmp_path)

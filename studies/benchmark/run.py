@@ -16,7 +16,7 @@ HIDDEN = (16, 64, 128, 256, 512)
 BATCH = (1, 32, 256)
 STEPS = 100
 THREADS = 2
-BUDGET = 4.0  # seconds of samples for one cell, size and mode
+BUDGET = 1.5  # seconds of samples for one cell, size and mode
 STATE_TOLERANCE, GRADIENT_TOLERANCE = 2e-5, 2e-4  # float32, against rnndyn: largest difference; normwise and relative
 
 

@@ -58,6 +58,7 @@ def test_at_the_pitchfork_the_point_is_undecided():
     assert abs(ds.state.item()) <= ds.error_bound.item() < 1e-4 and ds["index"] == 0
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("side", [1, -1])
 def test_folds(side):
     x = np.sqrt(0.5)  # x^2 = 1 - 1/w at w = 2
@@ -92,6 +93,7 @@ def test_neimark_sacker():
 
 
 # ---- several units ---------------------------------------------------------------------------------------------------
+@pytest.mark.compiled
 @pytest.mark.parametrize("coupling", [0.0, 0.05])
 def test_three_bistable_units_have_27_points(coupling):
     W = 2 * np.eye(3) + coupling * (1 - np.eye(3))
@@ -102,6 +104,7 @@ def test_three_bistable_units_have_27_points(coupling):
     verify(ds, lambda x: np.tanh(W @ x), 3)
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("N", [2, 3, 4])
 def test_planted_points_are_found(N):
     V = np.random.default_rng(N).uniform(-1, 1, (N, N))
@@ -113,6 +116,7 @@ def test_planted_points_are_found(N):
     verify(ds, lambda x: np.tanh(W @ x), N)
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("case", SMOOTH, ids=lambda case: case.name)
 def test_every_cell(case, rng):
     net = case.network(rng, 4, 2)
@@ -124,6 +128,7 @@ def test_every_cell(case, rng):
     verify(ds, lambda s: case.step(s, x, **case.parameters(net), **case.options), net.state_size)
 
 
+@pytest.mark.compiled
 def test_saturated_gates_make_no_points(rng):
     # Far outside [-1, 1] the update gate is 1 to rounding and keeps any state; none of these is fixed.
     net = rd.GRU.random(6, gain=2.0, rng=3)
@@ -166,7 +171,10 @@ def test_no_points_before_the_fold():
     assert ds.attrs["n_converged"] == 0 and ds.attrs["index_sum"] == 0 and ds.stability.dtype.kind == "U"
 
 
-@pytest.mark.parametrize("period, points", [(1, 2), (2, 4), (3, 2), (4, 8), (5, 2), (6, 16)])
+CYCLES = [(1, 2), (2, 4), (3, 2), *(pytest.param(*c, marks=pytest.mark.compiled) for c in [(4, 8), (5, 2), (6, 16)])]
+
+
+@pytest.mark.parametrize("period, points", CYCLES)
 def test_cycles_of_the_henon_map(period, points):
     ds = rd.fixed_points(rd.Map(henon, 2, parameters=1.4), rng=0, starts=300, period=period)
     assert ds.sizes["point"] == points
@@ -196,6 +204,7 @@ def test_a_linear_network_has_one_point(rng):
 
 
 # ---- the search ------------------------------------------------------------------------------------------------------
+@pytest.mark.compiled
 def test_equal_calls_give_equal_results_and_starts_do_not_influence_each_other(rng):
     net = rd.Elman.random(5, gain=2.5, rng=1)
     assert rd.fixed_points(net, rng=7, starts=200).identical(rd.fixed_points(net, rng=7, starts=200))
@@ -227,6 +236,7 @@ def test_few_starts(n):
     assert ds.sizes["point"] == n and ds.attrs["n_starts"] == n
 
 
+@pytest.mark.compiled
 def test_float32_networks_are_searched_in_float64():
     net = rd.Elman.random(5, gain=2.0, rng=1, dtype="float32")
     single, double = (rd.fixed_points(one, starts=200, rng=0) for one in (net, net.astype("float64")))
@@ -241,6 +251,7 @@ def test_ensembles_have_a_coordinate():
     assert ds.attrs["index_sum"] == [1, 1, 1] and ds.attrs["n_starts"] == [60, 60, 60]
 
 
+@pytest.mark.compiled
 def test_stacks():
     net = rd.Stack([rd.Elman.random(3, 2, gain=1.5, rng=0), rd.GRU.random(2, 3, gain=2.0, rng=1)])
     ds = rd.fixed_points(net, [0.3, -0.2], starts=100, rng=0)

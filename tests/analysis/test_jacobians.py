@@ -117,6 +117,7 @@ def test_the_documents_bound(activation, gamma, rng):
     assert (ds.log_norm <= ds.bound + 1e-12).all()
 
 
+@pytest.mark.compiled
 def test_its_rate_is_the_lyapunov_exponent():
     net = rd.Elman.random(6, gain=2.5, rng=4)
     start = np.full(6, 0.1)

@@ -79,6 +79,7 @@ def test_a_singular_linear_network():
     assert ds.dimension == 1 and np.isnan(ds.sum_rule_defect) and ds.status == 0
 
 
+@pytest.mark.compiled
 def test_lstm_at_rest_has_infinite_exponents(rng):
     net = rd.LSTM.random(4, gain=1.5, rng=rng).replace(b_h=None)
     ds = rd.lyapunov_spectrum(net, steps=4000, warmup=500, initial_state=np.zeros(8))
@@ -89,6 +90,7 @@ def test_lstm_at_rest_has_infinite_exponents(rng):
     assert ds.status == 0 and np.isnan(ds.sum_rule_defect)
 
 
+@pytest.mark.compiled
 def test_gru_with_zero_gates_is_a_leaky_network_at_rest(rng):
     H, b_r, b_z = 5, 0.4, -0.3
     U = rng.standard_normal((H, H))

@@ -308,7 +308,7 @@ def test_the_kernels_get_complete_weights(make):
     for one in (net, bare):
         W_xh, W_hh, b_h, b_hn, q = one.cell_weights()
         assert (W_xh.shape, W_hh.shape, b_h.shape) == ((gates * H, I), (gates * H, H), (gates * H,))
-        assert (b_hn is None) == (gates != 3) and q.ndim == 2 and q.shape[1] == H
+        assert (b_hn is None) == (getattr(net, "reset", None) != "after") and q.ndim == 2 and q.shape[1] == H
         assert len(q) == {"Leaky": 1}.get(type(net).__name__, 3 if getattr(net, "peephole", None) is not None else 0)
     assert not bare.cell_weights()[2].any()
     assert isinstance(net.cell, type)
