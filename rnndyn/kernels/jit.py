@@ -5,6 +5,7 @@ import threading
 
 import llvmlite.binding as llvm
 import numba
+import numpy as np
 from numba.extending import register_jitable
 
 from rnndyn.kernels.cache import cached
@@ -54,6 +55,8 @@ def threads_meet():
 
 def kernel(function):
     """Compile a function on first use, parallel over its ``prange``, and keep it on disk."""
+    if numba.config.DISABLE_JIT:
+        return np.errstate(all="ignore")(function)  # as silent as compiled code
     return cached(numba.njit(parallel=True, nogil=True, **FLAGS)(function))
 
 
