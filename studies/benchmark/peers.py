@@ -1,6 +1,6 @@
 """The programs that are timed. Each has `load(net, inputs, slopes)`, which comes back with the work as functions.
 
-A piece of work is a `Work`: `forward()` and `both()` without arguments, to be timed, and `states`, `gradients` that
+`use(threads)` says how many threads it may use. A piece of work is a `Work`: `forward()` and `both()` without arguments, to be timed, and `states`, `gradients` that
 turn what those return into arrays in rnndyn's layout, to be compared. `both` is the forward pass and the gradients of
 every weight and bias, for the slopes dL/dh (B, T, H) given; no program computes the gradient of the inputs.
 """
@@ -24,11 +24,16 @@ class Work(NamedTuple):
     both: Callable[[], Any] | None
     states: Callable[[Any], np.ndarray]  # of what forward returns: hidden states (B, T, H)
     gradients: Callable[[Any], dict[str, np.ndarray]]  # of what both returns: dL/dW_xh, dL/dW_hh
-    compile_seconds: float = 0.0
 
 
 class Rnndyn:
     """The package, at the level of plain arrays."""
+
+    @staticmethod
+    def use(threads: int) -> None:
+        import numba
+
+        numba.set_num_threads(min(threads, numba.get_num_threads()))
 
     @staticmethod
     def load(net, inputs, slopes) -> Work:
@@ -44,7 +49,7 @@ class Rnndyn:
         return Work(forward, both, lambda states: states[..., :H], lambda result: result[1].arrays())
 
 
-class FrontDoor:
+class FrontDoor(Rnndyn):
     """The package, through `rd.run`: checks, packing and an xarray result included."""
 
     @staticmethod
@@ -54,6 +59,12 @@ class FrontDoor:
 
 class Torch:
     """PyTorch's own layers, time first."""
+
+    @staticmethod
+    def use(threads: int) -> None:
+        import torch
+
+        torch.set_num_threads(threads)
 
     @staticmethod
     def load(net, inputs, slopes) -> Work:
@@ -129,6 +140,10 @@ class Numpy:
     """A NumPy loop over time, products by its BLAS; forward only."""
 
     @staticmethod
+    def use(threads: int) -> None:
+        """Its BLAS takes the cores that the process has."""
+
+    @staticmethod
     def load(net, inputs, slopes) -> Work:
         step, parts = STEPS[type(net).__name__]
         weights, x = weights_of(net), np.ascontiguousarray(inputs.transpose(1, 0, 2))
@@ -150,6 +165,10 @@ UNROLL = (1, 8)  # steps of the scan in one turn of its loop
 
 class Jax:
     """`jax.lax.scan` under `jit`, plain or unrolled eightfold, whichever is faster at this size."""
+
+    @staticmethod
+    def use(threads: int) -> None:
+        """It takes the cores that the process has."""
 
     @staticmethod
     def load(net, inputs, slopes) -> Work:
@@ -174,7 +193,6 @@ class Jax:
             states, pull = jax.vjp(lambda w: hidden(w, x, unroll), weights)
             return states, pull(g)[0]
 
-        start = time.perf_counter()
         forward = fastest([jax.jit(functools.partial(hidden, unroll=n)) for n in UNROLL], weights, x)
         both = fastest([jax.jit(functools.partial(hidden_and_gradients, unroll=n)) for n in UNROLL], weights, x, g)
         return Work(
@@ -182,7 +200,6 @@ class Jax:
             lambda: jax.block_until_ready(both(weights, x, g)),
             lambda states: np.asarray(states).transpose(1, 0, 2),
             lambda result: {"W_xh": np.asarray(result[1]["U"]).T, "W_hh": np.asarray(result[1]["V"]).T},
-            time.perf_counter() - start,
         )
 
 
