@@ -15,7 +15,7 @@ from rnndyn.kernels.cpu.outer import SAMPLES, outer
 from rnndyn.kernels.cpu.tangent import derivatives, products
 from rnndyn.kernels.dispatch import slots
 from rnndyn.kernels.jit import parallel, threads_for, threads_meet
-from rnndyn.kernels.tile import aligned_empty, aligned_zeros
+from rnndyn.kernels.memory import aligned_empty, aligned_zeros
 
 BUFFER_BYTES = 1 << 18  # of input drives that a thread forms at a time: a part of the second-level cache
 GROUP_ROWS = 64
@@ -65,7 +65,7 @@ def run_states(net, x, s0):
     """States (batch, time, state) after each input ``x`` (batch, time, input) from ``s0`` (batch, state)."""
     batch, steps = x.shape[:2]
     made = net.layout
-    states = np.empty((batch, steps, made.states * made.units), made.dtype)
+    states = aligned_empty((batch, steps, made.states * made.units), made.dtype)
     if batch == 0 or steps == 0:
         return states
     rows, threads = groups(net, batch, steps)
@@ -119,7 +119,9 @@ class Tape:
         steps, batch = self.a.shape[:2]
         made = self.net.layout
         h = self.s[1:, :, 0].reshape(steps, batch, made.blocks * made.lanes)[:, :, : made.units]
-        return np.ascontiguousarray(h.transpose(1, 0, 2))
+        hidden = aligned_empty((batch, steps, made.units), made.dtype)
+        hidden[...] = h.transpose(1, 0, 2)
+        return hidden
 
     @property
     def last(self):
@@ -158,8 +160,10 @@ class Tape:
         am = aligned_empty((batch, gates, blocks, lanes) if made.m[1] else (1, 1, 1, lanes), made.dtype)
         lm = aligned_zeros((batch, blocks, lanes) if made.m[1] else (1, 1, lanes), made.dtype)
         kept = aligned_empty((0 if trace is None else steps, batch, made.states, blocks, lanes), made.dtype)
-        with parallel(self.threads):
-            backward(made.weights, g, self.s, self.a, l, am, lm, sums.q, kept, 0, self.rows, self.threads)
+        arrivals, together = shared_steps(net, batch, steps)
+        threads = together or self.threads
+        with parallel(threads):
+            backward(made.weights, g, self.s, self.a, l, am, lm, sums.q, kept, 0, self.rows, threads, arrivals)
         sums.add(self)
         if trace is not None:
             for t in range(steps):

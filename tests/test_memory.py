@@ -6,9 +6,17 @@ import numpy as np
 import pytest
 
 import rnndyn as rd
+from rnndyn.kernels import memory
 
 pytestmark = pytest.mark.compiled
 LENGTHS = (400, 1600, 6400)
+
+
+@pytest.fixture(autouse=True)
+def nothing_kept(monkeypatch):
+    """Blocks that are used again would not be counted."""
+    monkeypatch.setattr(memory, "_kept", [])
+    monkeypatch.setattr(memory, "KEPT_BYTES", 0)
 
 
 def peak(net, steps, checkpoint):

@@ -2,6 +2,8 @@
 
 from typing import Any, NamedTuple
 
+MOST_DRIVEN = 4  # pre-activations from one source: their sums stay in registers together
+
 
 class Packed(NamedTuple):
     """Weights of one network, cut into the panels that the register tile reads (see :mod:`rnndyn.kernels.pack`)."""
@@ -45,6 +47,24 @@ class Cell(Packed):
     partials: Any = None
     rate: Any = None
     rate_partials: Any = None
+
+    def __init_subclass__(cls) -> None:
+        check(cls)
+
+
+def check(cell) -> None:
+    """Raise ``ValueError`` for a cell that the kernels cannot run."""
+    name, drives = cell.__name__, cell.drives
+    if len(cell.gates) != len(drives):
+        raise ValueError(f"{name}.gates has {len(cell.gates)} entries, drives has {len(drives)}: one each is wanted")
+    for source in "xhm":
+        driven = [k for k, drive in enumerate(drives) if source in drive]
+        if len(driven) > MOST_DRIVEN:
+            raise ValueError(f"{name}.drives has {len(driven)} pre-activations from {source!r}: at most {MOST_DRIVEN}")
+        if driven and driven[-1] - driven[0] + 1 != len(driven):
+            raise ValueError(f"{name}.drives is {drives}: those with {source!r} have to stand side by side")
+    if sum("x" not in drive for drive in drives) > 1:
+        raise ValueError(f"{name}.drives is {drives}: at most one pre-activation may go without 'x', for it takes b_hn")
 
 
 def update(p, a, s, q):

@@ -6,7 +6,7 @@ import numpy as np
 
 from rnndyn.kernels.dispatch import slots
 from rnndyn.kernels.jit import WIDTH
-from rnndyn.kernels.tile import aligned_zeros
+from rnndyn.kernels.memory import aligned_zeros
 
 
 class Layout(NamedTuple):

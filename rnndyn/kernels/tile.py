@@ -5,9 +5,6 @@ is one chain of fused multiply-adds in the order of ``k``, whatever the shape of
 how rows are grouped nor on the number of threads.
 """
 
-import math
-
-import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
@@ -171,19 +168,3 @@ def _tile(typing, rows, columns, out, init, left, right, depth):
 @overload(tile, prefer_literal=True, jit_options=INLINED)
 def _overload_tile(rows, columns, out, init, left, right, depth):
     return lambda rows, columns, out, init, left, right, depth: _tile(rows, columns, out, init, left, right, depth)
-
-
-def aligned_empty(shape, dtype):
-    """Uninitialised array whose data starts on a cache line, which whole-register loads need to be fast."""
-    dtype = np.dtype(dtype)
-    if 0 in shape:
-        return np.empty(shape, dtype)
-    raw = np.empty(math.prod(shape) * dtype.itemsize + 64, np.uint8)
-    return np.ndarray(shape, dtype, raw, -raw.ctypes.data % 64)
-
-
-def aligned_zeros(shape, dtype):
-    """Array of zeros whose data starts on a cache line."""
-    array = aligned_empty(shape, dtype)
-    array.fill(0)
-    return array

@@ -1,8 +1,9 @@
 """The programs that are timed. Each has `load(net, inputs, slopes)`, which comes back with the work as functions.
 
-`use(threads)` says how many threads it may use. A piece of work is a `Work`: `forward()` and `both()` without arguments, to be timed, and `states`, `gradients` that
-turn what those return into arrays in rnndyn's layout, to be compared. `both` is the forward pass and the gradients of
-every weight and bias, for the slopes dL/dh (B, T, H) given; no program computes the gradient of the inputs.
+`use(threads)` says how many threads it may use. A piece of work is a `Work`: `forward()` and `both()` without
+arguments, to be timed, and `states`, `gradients` that turn what those return into arrays in rnndyn's layout, to be
+compared. `both` is the forward pass and the gradients of every weight and bias, for the slopes dL/dh (B, T, H) given;
+no program computes the gradient of the inputs.
 """
 
 import functools

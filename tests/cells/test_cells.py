@@ -183,3 +183,18 @@ def test_derivatives_stand_right_below_their_function(module):
         if "partials" in name:
             value = name.replace("rate_partials", "rate").replace("partials", "update")
             assert names.index(name) == names.index(value) + 1, f"{name} does not follow {value}"
+
+
+# ---- what the kernels cannot run ---------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("drives", "gates", "message"),
+    [
+        (("xh",) * 5, range(5), "5 pre-activations from 'x': at most 4"),
+        (("xh", "x", "xh"), range(3), "with 'h' have to stand side by side"),
+        (("xh", "h", "m"), range(3), "at most one pre-activation may go without 'x'"),
+        (("xh",), (0, 1), "gates has 2 entries, drives has 1"),
+    ],
+)
+def test_a_cell_that_the_kernels_cannot_run_says_so(drives, gates, message):
+    with pytest.raises(ValueError, match=message):
+        type("Odd", (Cell,), {"__slots__": (), "drives": drives, "gates": tuple(gates)})

@@ -9,8 +9,9 @@ import pytest
 from cases import bits
 
 from rnndyn.kernels.jit import WIDTH, routine
+from rnndyn.kernels.memory import aligned_empty, aligned_zeros
 from rnndyn.kernels.pack import adjoint_panels, blocks_of, panels, to_lanes
-from rnndyn.kernels.tile import aligned_empty, aligned_zeros, block, tile
+from rnndyn.kernels.tile import block, tile
 from rnndyn.kernels.tuples import load_part, scatter_part
 
 SHAPES = [(1, 1), (8, 1), (3, 4), (8, 2)]

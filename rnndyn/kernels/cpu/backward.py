@@ -3,6 +3,7 @@
 from numba import prange
 
 from rnndyn.cells.contract import partials, rate_partials
+from rnndyn.kernels.barrier import meet
 from rnndyn.kernels.dispatch import first_slot, kind, parameter_count, parameters, pre_activations, slot_count, states
 from rnndyn.kernels.jit import ROWS, kernel, routine
 from rnndyn.kernels.lanes import load, store, width_of
@@ -14,7 +15,7 @@ TALL = ROWS[2]
 
 @routine
 def pull_back(left, left_row, W, out, init, rows, n, count, depth):
-    """Adjoint product ``W' la`` of some rows at one or two blocks of units, or of one row at one or eight."""
+    """Adjoint product ``W' la`` of some rows at one or two blocks of units, or of one row at one, four or eight."""
     right = block(W, (n, 0), None, 0, 2)
     if rows == TALL:
         if count == 2:
@@ -23,6 +24,8 @@ def pull_back(left, left_row, W, out, init, rows, n, count, depth):
             tile(TALL, 1, out, init, left, right, depth)
     elif count == 8:
         tile(1, 8, out, init, left_row, right, depth)
+    elif count == 4:
+        tile(1, 4, out, init, left_row, right, depth)
     else:
         tile(1, 1, out, init, left_row, right, depth)
 
@@ -75,18 +78,26 @@ def add_losses(g, l, trace, start, t, i, n):
 
 
 @routine
-def through_weights(p, a, l, am, lm, t, lo, hi, through_m):
-    """``l += W_hh' la`` of rows ``lo`` to ``hi``; or ``lm = W_hh' la`` for the second stage of a two-stage cell."""
+def blocks_at_once(rows, left):
+    """Blocks of units that one tile takes, of those that are left: a single row's sums are chains that need company."""
+    if rows == TALL:
+        return 2 if left >= 2 else 1
+    if left >= 8:
+        return 8
+    return 4 if left >= 4 else 1
+
+
+@routine
+def through_weights(p, a, l, am, lm, t, lo, hi, first_block, last_block, through_m):
+    """``l += W_hh' la`` of some rows and blocks; or ``lm = W_hh' la`` for the second stage of a two-stage cell."""
     k = kind(p)
-    blocks = a.shape[3]
     whole = lo + (hi - lo) // TALL * TALL
     r = lo
     while r < hi:
         rows = TALL if r < whole else 1
-        n = 0
-        while n < blocks:
-            wide = 2 if rows == TALL else 8
-            count = wide if n + wide <= blocks else 1
+        n = first_block
+        while n < last_block:
+            count = blocks_at_once(rows, last_block - n)
             if through_m:
                 for i in range(r, r + rows):
                     for j in range(n, n + count):
@@ -104,34 +115,47 @@ def through_weights(p, a, l, am, lm, t, lo, hi, through_m):
         r += rows
 
 
+@routine
+def local_adjoints(p, g, s, a, l, am, lm, gq, trace, start, t, lo, hi, first_block, last_block, stage):
+    """:func:`local_adjoint` of some rows and blocks; the losses come first, in the first stage that the cell has."""
+    for n in range(first_block, last_block):
+        for i in range(lo, hi):
+            if stage == 0 or slot_count(kind(p), "m") == 0:
+                add_losses(g, l, trace, start, t, i, n)
+            local_adjoint(p, s, a, l, am, lm, gq, t, i, n, stage)
+
+
 @kernel
-def backward(p, g, s, a, l, am, lm, gq, trace, start, rows, workers):
+def backward(p, g, s, a, l, am, lm, gq, trace, start, rows, workers, arrivals):
     """Adjoint of :func:`rnndyn.kernels.cpu.forward.forward` over the times of one tape, backward from its end.
 
     ``g`` (batch, time, unit) is dL/dh of the losses, ``start`` the tape's first time in it. ``l`` (1, batch, component,
     block, lane) enters as dL/ds after the tape and leaves as dL/ds before it; the tape ``a`` is overwritten by dL/da;
-    ``gq`` collects dL/dq of each row. ``am`` and ``lm`` are room for two-stage cells.
+    ``gq`` collects dL/dq of each row. ``am`` and ``lm`` are room for two-stage cells. With a counter ``arrivals`` (1,)
+    each worker owns some units of all rows, and waits for the others before it reads their dL/da.
     """
     batch, length, blocks = a.shape[1], a.shape[0], a.shape[3]
     groups = (batch + rows - 1) // rows
+    together = arrivals.size > 0
     for worker in prange(workers):
         k = kind(p)
-        for group in range(worker, groups, workers):
+        first, last, arrived = 0, blocks, 0
+        if together:
+            first, last = blocks * worker // workers, blocks * (worker + 1) // workers
+        for group in range(0 if together else worker, groups, 1 if together else workers):
             lo = group * rows
             hi = min(batch, lo + rows)
             for back in range(length):
                 t = length - 1 - back
-                for n in range(blocks):
-                    for i in range(lo, hi):
-                        add_losses(g, l, trace, start, t, i, n)
-                        if slot_count(k, "m") > 0:
-                            local_adjoint(p, s, a, l, am, lm, gq, t, i, n, 0)
-                        else:
-                            local_adjoint(p, s, a, l, am, lm, gq, t, i, n, 1)
                 if slot_count(k, "m") > 0:
-                    through_weights(p, a, l, am, lm, t, lo, hi, True)
-                    for n in range(blocks):
-                        for i in range(lo, hi):
-                            local_adjoint(p, s, a, l, am, lm, gq, t, i, n, 1)
+                    local_adjoints(p, g, s, a, l, am, lm, gq, trace, start, t, lo, hi, first, last, 0)
+                    if together:
+                        arrived += workers
+                        meet(arrivals, arrived)
+                    through_weights(p, a, l, am, lm, t, lo, hi, first, last, True)
+                local_adjoints(p, g, s, a, l, am, lm, gq, trace, start, t, lo, hi, first, last, 1)
+                if together:
+                    arrived += workers
+                    meet(arrivals, arrived)
                 if slot_count(k, "h") > 0:
-                    through_weights(p, a, l, am, lm, t, lo, hi, False)
+                    through_weights(p, a, l, am, lm, t, lo, hi, first, last, False)

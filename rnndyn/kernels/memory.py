@@ -1,0 +1,70 @@
+"""Memory for tapes and states: aligned, and used again.
+
+The system takes large blocks back as soon as they are freed and clears their pages when it gives them out again, which
+costs a pass with large batches as much as its arithmetic. So large blocks stay here for a while. An array's block comes
+back when neither the array nor any view of it is left.
+"""
+
+import math
+import threading
+import weakref
+
+import numpy as np
+
+LINE = 64  # bytes: whole-register loads are fast only on cache lines
+WORTH_KEEPING = 1 << 18
+KEPT_BYTES = 1 << 28  # in all; the blocks that came back first are let go
+SLACK = 1.25  # a block serves arrays that fill this part of it
+
+
+class Block(np.ndarray):
+    """Bytes. A view of them stands for their use: NumPy never lets an array refer past a base of another type."""
+
+
+_kept: list[Block] = []
+_lock = threading.Lock()  # only ever tried: a block may come back in the middle of taking one, by garbage collection
+
+
+def aligned_empty(shape, dtype):
+    """Uninitialised array whose data starts on a cache line."""
+    dtype = np.dtype(dtype)
+    if 0 in shape:
+        return np.empty(shape, dtype)
+    room = math.prod(shape) * dtype.itemsize + LINE
+    if room < WORTH_KEEPING:
+        block = np.empty(room, np.uint8)
+        return np.ndarray(shape, dtype, block, -block.ctypes.data % LINE)
+    block = _take(room)
+    loan = block.view()
+    weakref.finalize(loan, _come_back, block).atexit = False
+    return np.ndarray(shape, dtype, loan, -block.ctypes.data % LINE)
+
+
+def aligned_zeros(shape, dtype):
+    """Array of zeros whose data starts on a cache line."""
+    array = aligned_empty(shape, dtype)
+    array.fill(0)
+    return array
+
+
+def _take(size):
+    """Block of at least ``size`` bytes: the smallest kept one that fits, or a new one."""
+    if _lock.acquire(blocking=False):
+        try:
+            fitting = [k for k, block in enumerate(_kept) if size <= block.size <= SLACK * size]
+            if fitting:
+                return _kept.pop(min(fitting, key=lambda k: _kept[k].size))
+        finally:
+            _lock.release()
+    return Block(size, np.uint8)
+
+
+def _come_back(block):
+    """Keep a block that nobody uses any more."""
+    if _lock.acquire(blocking=False):
+        try:
+            _kept.append(block)
+            while sum(kept.size for kept in _kept) > KEPT_BYTES:
+                _kept.pop(0)
+        finally:
+            _lock.release()

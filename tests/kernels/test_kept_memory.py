@@ -1,0 +1,88 @@
+"""Blocks of memory that are used again."""
+
+import gc
+import threading
+
+import numpy as np
+import pytest
+
+from rnndyn.kernels import memory
+from rnndyn.kernels.memory import WORTH_KEEPING, aligned_empty
+
+LARGE = (WORTH_KEEPING // 4,)
+
+
+@pytest.fixture(autouse=True)
+def nothing_kept(monkeypatch):
+    monkeypatch.setattr(memory, "_kept", [])
+
+
+def test_a_block_comes_back_when_its_array_is_gone():
+    first = aligned_empty(LARGE, "float64")
+    place = first.ctypes.data
+    del first
+    assert aligned_empty(LARGE, "float64").ctypes.data == place
+
+
+@pytest.mark.parametrize(
+    "view",
+    [lambda a: a[1:], lambda a: a.reshape(2, -1).T, lambda a: memoryview(a), lambda a: a.view("int32")[::2][3:]],
+    ids=["slice", "transposed", "memoryview", "view of a view"],
+)
+def test_a_block_stays_with_the_last_view(view):
+    first = aligned_empty(LARGE, "float64")
+    first.fill(7)
+    place, kept = first.ctypes.data, view(first)
+    expected = bytes(kept)
+    del first
+    gc.collect()
+    second = aligned_empty(LARGE, "float64")
+    second.fill(1)
+    assert second.ctypes.data != place
+    assert bytes(kept) == expected
+
+
+def test_only_so_much_is_kept(monkeypatch):
+    monkeypatch.setattr(memory, "KEPT_BYTES", 3 * 8 * LARGE[0])
+    arrays = [aligned_empty(LARGE, "float64") for _ in range(5)]
+    oldest = arrays[0].ctypes.data
+    while arrays:
+        arrays.pop(0)
+    assert len(memory._kept) == 2
+    assert oldest not in [block.ctypes.data for block in memory._kept]
+
+
+def test_a_much_larger_block_is_not_taken():
+    large = aligned_empty((4 * LARGE[0],), "float64")
+    del large
+    assert len(memory._kept) == 1
+    small = aligned_empty(LARGE, "float64")
+    assert len(memory._kept) == 1
+    assert small.size == LARGE[0]
+
+
+def test_threads_never_share_a_block():
+    """Each writes its own number all over its array, and reads nothing else back."""
+    wrong = []
+
+    def work(number):
+        for _ in range(200):
+            array = aligned_empty(LARGE, "float64")
+            array.fill(number)
+            if not (array == number).all():
+                wrong.append(number)
+            del array
+
+    threads = [threading.Thread(target=work, args=(k,)) for k in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+def test_small_arrays_are_left_to_numpy():
+    array = aligned_empty((8,), "float32")
+    assert isinstance(array.base, np.ndarray)
+    del array
+    assert not memory._kept
