@@ -6,6 +6,7 @@ solves the task has a memory of three bits: eight stable fixed points and the sa
 
     python data/networks/train.py              # all three networks and the inputs, into this folder
     python data/networks/train.py tanh --out . # one of them
+    python data/networks/train.py tanh_16 tanh_64 tanh_128 tanh_256 gru_16 gru_64 gru_128 --out data/networks/sizes
 
 Needs PyTorch, NumPy and safetensors. Every number is drawn from --seed and the work runs on one thread, so a run can be
 repeated to the last bit on the same processor type and PyTorch version.
@@ -29,6 +30,10 @@ CELLS = {  # name of the network: PyTorch class, hidden size, updates
     "tanh": (torch.nn.RNN, 64, 4000),
     "gru": (torch.nn.GRU, 32, 4000),
     "lstm": (torch.nn.LSTM, 32, 4000),
+}
+SIZES = {  # of the benchmark of fixed points
+    **{f"tanh_{size}": (torch.nn.RNN, size, 1500) for size in (16, 64, 128, 256)},
+    **{f"gru_{size}": (torch.nn.GRU, size, 1500) for size in (16, 64, 128)},
 }
 
 
@@ -62,7 +67,7 @@ def test_set():
 
 def train(name, seed, updates=None, learning_rate=3e-3):
     """Train one network with Adam, gradients clipped to norm 1 and a cosine schedule; return (module, updates done)."""
-    layer, hidden_size, default_updates = CELLS[name]
+    layer, hidden_size, default_updates = (CELLS | SIZES)[name]
     updates = updates or default_updates
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
@@ -93,14 +98,14 @@ def test_loss(net):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    choices = f"any of {', '.join(CELLS)}; default: all, and the inputs"
+    choices = f"any of {', '.join(CELLS | SIZES)}; default: the first {len(CELLS)}, and the inputs"
     parser.add_argument("networks", nargs="*", metavar="NETWORK", help=choices)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent, metavar="DIR")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--updates", type=int, help="number of updates, for a quick try")
     arguments = parser.parse_args()
-    if unknown := set(arguments.networks) - set(CELLS):
-        parser.error(f"no network named {', '.join(sorted(unknown))}; there are {', '.join(CELLS)}")
+    if unknown := set(arguments.networks) - set(CELLS | SIZES):
+        parser.error(f"no network named {', '.join(sorted(unknown))}; there are {', '.join(CELLS | SIZES)}")
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
     arguments.out.mkdir(parents=True, exist_ok=True)

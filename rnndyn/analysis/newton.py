@@ -6,12 +6,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rnndyn import dynamics
+from rnndyn import dynamics, roots
 from rnndyn.analysis import front
 
 EPS = np.finfo(np.float64).eps
 ITERATIONS = 200
 BATCH_ELEMENTS = 4_000_000  # of the Jacobians that are held at once
+ROUGH = 3e-6  # |G| times sqrt(S) at which single precision has done its part
+TOGETHER = 1e-4  # single-precision states within this, times the scale, are polished as one
 
 
 class Point(NamedTuple):
@@ -100,7 +102,9 @@ def solve(equation: Equation, starts: np.ndarray, tol: float | None) -> tuple[np
 
     Each start takes Newton steps; where a step does not lower |G|, it is shortened and turned towards the steepest
     descent ([levenberg1944]_, [marquardt1963]_). A start is finished when |G| is within its own rounding error and no
-    full Newton step lowers it any more (or when it is within `tol`), and leaves the batch.
+    full Newton step lowers it any more (or when it is within `tol`), and leaves the batch. Many starts of one cell
+    network first go most of the way in single precision, without matrices (`rnndyn.roots`); of those that meet there
+    one goes on in double precision, for all.
 
     Parameters
     ----------
@@ -116,6 +120,43 @@ def solve(equation: Equation, starts: np.ndarray, tol: float | None) -> tuple[np
     (n, S) array, (n,) bool array
         The last states, and which of them have converged. No start influences another.
     """
+    if equation.period == 1 and roots.applies(equation.net, starts):
+        return _solve_many(equation, starts, tol)
+    return _solve_dense(equation, starts, tol)
+
+
+def _solve_many(equation: Equation, starts: np.ndarray, tol: float | None) -> tuple[np.ndarray, np.ndarray]:
+    size = np.sqrt(starts.shape[1]) * equation.scale
+    rough, left = roots.newton_from(equation.net.astype("float32"), equation.x, starts, ROUGH * size)
+    states, converged = rough.astype(np.float64), np.zeros(len(starts), bool)
+    near = np.flatnonzero(left <= 100 * ROUGH * size)
+    label, chosen = _groups(states[near], TOGETHER * equation.scale)
+    polished, _ = roots.newton_from(equation.net, equation.x, states[near[chosen]], EPS * size)
+    rest = ~_near_enough(equation, polished, tol)
+    good = ~rest
+    polished[rest], good[rest] = _solve_dense(equation, polished[rest], tol)
+    states[near], converged[near] = polished[label], good[label]
+    return states, converged
+
+
+def _near_enough(equation: Equation, states: np.ndarray, tol: float | None) -> np.ndarray:
+    rows = max(1, BATCH_ELEMENTS // states.shape[1] ** 2)
+    parts = [_close(equation.at(states[k : k + rows]), tol) for k in range(0, len(states), rows)]
+    return np.concatenate(parts) if parts else np.zeros(0, bool)
+
+
+def _groups(states: np.ndarray, distance: float) -> tuple[np.ndarray, np.ndarray]:
+    """Group of each state, and one state of each group; all of a group are within the distance of that one."""
+    label, chosen, open_ = np.full(len(states), -1), [], np.arange(len(states))
+    while len(open_):
+        near = (np.abs(states[open_] - states[open_[0]]) <= distance).all(axis=1)
+        label[open_[near]] = len(chosen)
+        chosen.append(open_[0])
+        open_ = open_[~near]
+    return label, np.array(chosen, int)
+
+
+def _solve_dense(equation: Equation, starts: np.ndarray, tol: float | None) -> tuple[np.ndarray, np.ndarray]:
     rows = max(1, BATCH_ELEMENTS // starts.shape[1] ** 2)
     parts = [_solve_batch(equation, starts[k : k + rows], tol) for k in range(0, len(starts), rows)]
     if not parts:

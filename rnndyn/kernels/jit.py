@@ -26,6 +26,7 @@ def register_bytes():
     return 32 if "avx2" in features else 16
 
 
+COMPILED = not numba.config.DISABLE_JIT
 REGISTER_BYTES = register_bytes()
 # AVX2 has 16 registers, the others 32: rows of a tile whose sums, by the registers in a row, fit beside its operands.
 FEW_REGISTERS = REGISTER_BYTES == 32
@@ -50,12 +51,12 @@ def threads_meet():
     """Whether all threads of a parallel loop surely run at the same time, so that they can wait for one another."""
     free = not os.environ.get("OMP_THREAD_LIMIT") and os.environ.get("OMP_DYNAMIC", "false").lower() in ("false", "0")
     numba.get_num_threads()  # starts the threads, so that their layer is known
-    return os.name == "posix" and free and not numba.config.DISABLE_JIT and numba.threading_layer() == "omp"
+    return os.name == "posix" and free and COMPILED and numba.threading_layer() == "omp"
 
 
 def kernel(function):
     """Compile a function on first use, parallel over its ``prange``, and keep it on disk."""
-    if numba.config.DISABLE_JIT:
+    if not COMPILED:
         return np.errstate(all="ignore")(function)  # as silent as compiled code
     return cached(numba.njit(parallel=True, nogil=True, **FLAGS)(function))
 

@@ -1,0 +1,314 @@
+"""Newton's method for fixed points, from many starts at once, without a matrix.
+
+The linear equation of each step is solved by GMRES (Saad & Schultz [saad1986]_), whose products J v take the same tiles
+as the forward pass: weights are read once for a group of starts. A start that is finished makes room for the next one.
+"""
+
+import numpy as np
+from numba import prange
+
+from rnndyn.cells.contract import partials, rate_partials
+from rnndyn.kernels.cpu.forward import drive, recurrent, step
+from rnndyn.kernels.dispatch import (
+    block_rows,
+    kind,
+    parameters,
+    pre_activations,
+    row_panels,
+    slot_count,
+    states,
+    tile_blocks,
+)
+from rnndyn.kernels.jit import kernel, routine
+from rnndyn.kernels.lanes import load, store
+from rnndyn.kernels.tile import block
+from rnndyn.kernels.tuples import scatter
+
+SHORTEST, ENOUGH_LOWER = 1 / 64, 1e-4  # smallest part of a step; wanted fall of the length of G, for a whole step
+LOOSE, TIGHT = 0.1, 1e-4  # how far GMRES lowers the residual, far from a solution and near it
+
+
+@routine
+def total(room, row, register):
+    """Sum over the lanes of a register."""
+    store(room, (row, 0), register)
+    s = room[row, 0]
+    for lane in range(1, room.shape[1]):
+        s += room[row, lane]
+    return s
+
+
+@routine
+def dot(V, i, j, k, room):
+    """Product of the vectors ``j`` and ``k`` of row ``i``."""
+    s = load(V, (i, j, 0, 0, 0)) * load(V, (i, k, 0, 0, 0))
+    for c in range(V.shape[2]):
+        for n in range(0 if c > 0 else 1, V.shape[3]):
+            s = s + load(V, (i, j, c, n, 0)) * load(V, (i, k, c, n, 0))
+    return total(room, i, s)
+
+
+@routine
+def add_multiple(V, i, j, k, factor):
+    """Vector ``j`` of row ``i`` plus a multiple of vector ``k``."""
+    for c in range(V.shape[2]):
+        for n in range(V.shape[3]):
+            store(V, (i, j, c, n, 0), load(V, (i, j, c, n, 0)) + factor * load(V, (i, k, c, n, 0)))
+
+
+@routine
+def scale(V, i, j, factor):
+    """Vector ``j`` of row ``i`` times a number."""
+    for c in range(V.shape[2]):
+        for n in range(V.shape[3]):
+            store(V, (i, j, c, n, 0), load(V, (i, j, c, n, 0)) * factor)
+
+
+@routine
+def differentiate(p, s, a, Da, Ds, Ra, Rs, i):
+    """Local derivatives of row ``i`` at the states ``s[0]`` and pre-activations ``a[0]``."""
+    k = kind(p)
+    for n in range(a.shape[3]):
+        gates, old = pre_activations(k, a, (0, i, 0, n, 0)), states(k, s, (0, i, 0, n, 0))
+        by_gate, by_state, _ = partials(k, gates, old, parameters(k, p.q, n))
+        for c in range(s.shape[2]):
+            scatter(Da, (i, c, 0, n, 0), 2, by_gate[c])
+            scatter(Ds, (i, c, 0, n, 0), 2, by_state[c])
+        if slot_count(k, "m") > 0:
+            rate_by_gate, rate_by_state = rate_partials(k, gates, old)
+            scatter(Ra, (i, 0, n, 0), 1, rate_by_gate)
+            scatter(Rs, (i, 0, n, 0), 1, rate_by_state)
+
+
+@routine
+def width_at(k, rows, left):
+    """Blocks of units that one product takes, of those that are left."""
+    wide = row_panels(k) if rows == 1 else tile_blocks(k)
+    return wide if wide <= left else 1
+
+
+@routine
+def tangents(p, V, j, u, m, Da, Ds, Ra, Rs, lo, hi):
+    """Vector ``j + 1`` of each row = J times vector ``j``."""
+    k = kind(p)
+    many, blocks = block_rows(k), V.shape[3]
+    for i in range(lo, hi):
+        for slot in range(u.shape[2]):
+            for n in range(blocks):
+                store(u, (0, i, slot, n, 0), 0.0)
+    for stage in range(0 if slot_count(k, "m") > 0 else 1, 2):
+        r = lo
+        while r < hi:
+            rows = many if r + many <= hi else 1
+            n = 0
+            while n < blocks:
+                count = width_at(k, rows, blocks - n)
+                if stage == 1 and slot_count(k, "m") > 0:
+                    left_rows, left_row = block(m, (0, r), 1, None, 3), block(m, (0, r), None, None, 3)
+                    recurrent(p, "m", u, 0, r, rows, 0, n, count, left_rows, left_row, p.W_m)
+                elif slot_count(k, "h") > 0:
+                    left_rows, left_row = block(V, (r, j, 0), 0, None, 4), block(V, (r, j, 0), None, None, 4)
+                    recurrent(p, "h", u, 0, r, rows, 0, n, count, left_rows, left_row, p.W_h)
+                n += count
+            r += rows
+        if stage == 0:
+            for i in range(lo, hi):
+                for n in range(blocks):
+                    store(m, (0, i, n, 0), combined(Ra, (i, 0, n, 0), Rs, (i, 0, n, 0), u, V, i, j, n))
+    for i in range(lo, hi):
+        for n in range(blocks):
+            for c in range(V.shape[2]):
+                out = combined(Da[i], (c, 0, n, 0), Ds[i], (c, 0, n, 0), u, V, i, j, n)
+                store(V, (i, j + 1, c, n, 0), out)
+
+
+@routine
+def combined(Da, at_a, Ds, at_s, u, V, i, j, n):
+    """Derivatives by the pre-activations times ``u``, and by the states times vector ``j``, of one block of units."""
+    row, first, _, _ = at_a
+    out = load(Da, (row, 0, n, 0)) * load(u, (0, i, 0, n, 0))
+    for slot in range(1, u.shape[2]):
+        out = out + load(Da, (row, slot, n, 0)) * load(u, (0, i, slot, n, 0))
+    for c in range(V.shape[2]):
+        out = out + load(Ds, (row, c, n, 0)) * load(V, (i, j, c, n, 0))
+    return out
+
+
+@routine
+def orthogonalise(V, i, j, H, room):
+    """Make vector ``j + 1`` of row ``i`` orthogonal to those before it, and of length 1; its length comes back."""
+    for k in range(j + 1):
+        H[i, k, j] = dot(V, i, j + 1, k, room)
+        add_multiple(V, i, j + 1, k, -H[i, k, j])
+    length = dot(V, i, j + 1, j + 1, room) ** 0.5
+    if length > 0:
+        scale(V, i, j + 1, 1 / length)
+    return length
+
+
+@routine
+def rotate(H, i, j, length, turns, e):
+    """Rotate the new column of the least-squares problem into triangular form; what is left of the residual comes back."""
+    for k in range(j):
+        above, below = H[i, k, j], H[i, k + 1, j]
+        H[i, k, j] = turns[i, k, 0] * above + turns[i, k, 1] * below
+        H[i, k + 1, j] = turns[i, k, 0] * below - turns[i, k, 1] * above
+    size = (H[i, j, j] * H[i, j, j] + length * length) ** 0.5
+    if size > 0:
+        turns[i, j, 0], turns[i, j, 1] = H[i, j, j] / size, length / size
+    else:
+        turns[i, j, 0], turns[i, j, 1] = 1, 0
+    H[i, j, j] = size
+    e[i, j + 1] = -turns[i, j, 1] * e[i, j]
+    e[i, j] = turns[i, j, 0] * e[i, j]
+    return abs(e[i, j + 1])
+
+
+@routine
+def directions(p, V, u, m, Da, Ds, Ra, Rs, H, turns, e, room, todo, size, used, lo, hi):
+    """Newton directions of the rows to do: ``(J - I) d = -G`` with G in vector 0; ``d`` is left in the last vector."""
+    last = V.shape[1] - 1
+    open_ = 0
+    for i in range(lo, hi):
+        used[i] = 0
+        if todo[i]:
+            scale(V, i, 0, -1 / size[i])
+            e[i, 0] = size[i]
+            open_ += 1
+    j = 0
+    while open_ > 0 and j < last - 1:
+        tangents(p, V, j, u, m, Da, Ds, Ra, Rs, lo, hi)
+        for i in range(lo, hi):
+            if todo[i] and used[i] == j:
+                add_multiple(V, i, j + 1, j, -1)
+                left = rotate(H, i, j, orthogonalise(V, i, j, H, room), turns, e)
+                if left > min(LOOSE, max(TIGHT, size[i])) * size[i] and left > 0:
+                    used[i] = j + 1
+                else:
+                    used[i] = -(j + 1)  # done
+                    open_ -= 1
+        j += 1
+    for i in range(lo, hi):
+        if todo[i]:
+            count = abs(used[i])
+            for k in range(count - 1, -1, -1):
+                for q in range(k + 1, count):
+                    e[i, k] -= H[i, k, q] * e[i, q]
+                e[i, k] = e[i, k] / H[i, k, k] if H[i, k, k] != 0 else 0
+            for c in range(V.shape[2]):
+                for n in range(V.shape[3]):
+                    d = e[i, 0] * load(V, (i, 0, c, n, 0))
+                    for k in range(1, count):
+                        d = d + e[i, k] * load(V, (i, k, c, n, 0))
+                    store(V, (i, last, c, n, 0), d)
+
+
+@routine
+def take_start(starts, s, here, i, number):
+    """Put a start into row ``i``."""
+    for c in range(s.shape[2]):
+        for n in range(s.shape[3]):
+            register = load(starts, (number, c, n, 0))
+            store(s, (0, i, c, n, 0), register)
+            store(here, (i, c, n, 0), register)
+
+
+@routine
+def residual(s, V, i, room):
+    """Residual ``G = F(x) - x`` of row ``i``, as vector 0; its length comes back."""
+    for c in range(s.shape[2]):
+        for n in range(s.shape[3]):
+            store(V, (i, 0, c, n, 0), load(s, (1, i, c, n, 0)) - load(s, (0, i, c, n, 0)))
+    return dot(V, i, 0, 0, room) ** 0.5
+
+
+@routine
+def copy_row(here, s, i):
+    """Keep the states of row ``i``."""
+    for c in range(s.shape[2]):
+        for n in range(s.shape[3]):
+            store(here, (i, c, n, 0), load(s, (0, i, c, n, 0)))
+
+
+@routine
+def give_result(found, here, number, i):
+    """Write the states of row ``i`` as the result of its start."""
+    for c in range(here.shape[1]):
+        for n in range(here.shape[2]):
+            store(found, (number, c, n, 0), load(here, (i, c, n, 0)))
+
+
+@routine
+def try_part(s, here, V, i, last, part):
+    """Go a part of the step from the kept states."""
+    for c in range(s.shape[2]):
+        for n in range(s.shape[3]):
+            store(s, (0, i, c, n, 0), load(here, (i, c, n, 0)) + part * load(V, (i, last, c, n, 0)))
+
+
+@routine
+def refill(starts, s, here, counts, size, i, number):
+    """Begin with a new start in row ``i``."""
+    take_start(starts, s, here, i, number)
+    counts[0, i], counts[3, i], size[0, i], size[1, i] = number, 0, np.inf, 1
+
+
+@routine
+def work(p, x, starts, s, a, m, y, D, krylov, here, counts, size, found, left, enough, rounds, worker, workers):
+    """One worker's part of :func:`newton`."""
+    slots = counts.shape[1] // workers
+    lo, hi = worker * slots, (worker + 1) * slots
+    Da, Ds, Ra, Rs = D
+    V, u, H, turns, e, room = krylov
+    own, todo, used, age = counts[0], counts[1], counts[2], counts[3]
+    length, part = size[0], size[1]
+    upcoming, busy = worker, 0
+    for i in range(lo, hi):
+        own[i], todo[i] = -1, 0
+        take_start(starts, s, here, i, worker)  # something to compute with, should there be nothing else to do
+        if upcoming < starts.shape[0]:
+            refill(starts, s, here, counts, size, i, upcoming)
+            upcoming, busy = upcoming + workers, busy + 1
+    while busy > 0:
+        drive(p, x, a, lo, hi, 0, 0, 1, 0, 1)
+        for stage in range(0 if slot_count(kind(p), "m") > 0 else 1, 2):
+            step(p, s, a, m, y, lo, hi, 0, 0, 0, stage, 0, 1)
+        for i in range(lo, hi):
+            todo[i] = 0
+            if own[i] >= 0:
+                now = residual(s, V, i, room)
+                if now < length[i] * (1 - ENOUGH_LOWER * part[i]):
+                    length[i], part[i], todo[i] = now, 1, 1
+                    copy_row(here, s, i)
+                else:
+                    part[i] /= 2
+                age[i] += 1
+                if length[i] <= enough or part[i] < SHORTEST or age[i] >= rounds:
+                    todo[i] = 0
+                    give_result(found, here, own[i], i)
+                    left[own[i]] = length[i]
+                    own[i] = -1
+                    busy -= 1
+                    if upcoming < starts.shape[0]:
+                        refill(starts, s, here, counts, size, i, upcoming)
+                        upcoming, busy = upcoming + workers, busy + 1
+                elif todo[i]:
+                    differentiate(p, s, a, Da, Ds, Ra, Rs, i)
+        directions(p, V, u, m, Da, Ds, Ra, Rs, H, turns, e, room, todo, length, used, lo, hi)
+        for i in range(lo, hi):
+            if own[i] >= 0 and age[i] > 0:
+                try_part(s, here, V, i, V.shape[1] - 1, part[i])
+
+
+@kernel
+def newton(p, x, starts, s, a, m, y, D, krylov, here, counts, size, found, left, enough, rounds, workers):
+    """Newton steps from each of ``starts`` until the length of G is ``enough`` or no part of a step lowers it.
+
+    ``found`` receives the last states, ``left`` the length of G there. Each worker owns some rows of all the rooms and
+    takes every so-manieth start. ``D`` holds the local derivatives of each row, ``krylov`` its vectors (row, vector,
+    component, block, lane), the tangents of its pre-activations, and the small least-squares problem. ``counts`` (4, row):
+    the start in a row, whether its direction is due, how many vectors made it, its age; ``size`` (2, row): the length of
+    G, and the part of the step that is tried.
+    """
+    for worker in prange(workers):
+        work(p, x, starts, s, a, m, y, D, krylov, here, counts, size, found, left, enough, rounds, worker, workers)
