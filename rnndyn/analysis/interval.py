@@ -217,9 +217,9 @@ def enclose(net, s: Interval, x: Interval) -> tuple[Interval, Interval] | None:
 @enclose.register
 def _(net: CellNetwork, s: Interval, x: Interval) -> tuple[Interval, Interval]:
     cell, H, S = net.cell, net.hidden_size, net.state_size
-    W_xh, W_hh, b_h, b_hn, rows = net.cell_weights()
-    W_x, W_h, b = W_xh.reshape(-1, H, net.input_size), W_hh.reshape(-1, H, H), b_h.reshape(-1, H)
-    q = [Interval(row) for row in (rows if len(rows) else np.zeros((cell.parameters, H)))]
+    W_xh, W_hh, b_h, b_hn, units = net.cell_weights()
+    W_x, W_h, b = (rows.reshape(len(rows) // H, H, *rows.shape[1:]) for rows in (W_xh, W_hh, b_h))
+    q = [Interval(row) for row in (units if len(units) else np.zeros((cell.parameters, H)))]
     p = SimpleNamespace()
     if cell.activation is not None:
         p.activation = SimpleNamespace(value=on_balls(cell.activation.value), slope=on_balls(cell.activation.slope))
