@@ -23,12 +23,11 @@ class Certificate(NamedTuple):
     Attributes
     ----------
     residual : (n,)
-        Largest component of \\|F^p(x) - x\\|.
+        Largest component of F^p(x) - x, in modulus.
     radius : (n,)
         The true root is within this distance, in the 2-norm: proved for certified states, else an estimate.
     unique : (n,)
-        No other root differs from the true one by at most this in every component of (root - x): proved; 0 for states
-        that are not certified.
+        No other root is within this of the state in every component: proved; 0 for states that are not certified.
     certified : (n,) bool
         Whether exactly one root near the state is proved to exist.
     singular : (n,) bool
@@ -282,7 +281,8 @@ def _same(states: np.ndarray, certificate: Certificate, quantum: float) -> np.nd
     a, b = pairs.T
     off = states[a] - states[b]
     touch = np.linalg.norm(off, axis=1) <= reach[a] + reach[b]
-    proved = np.abs(off).max(axis=1) + np.minimum(reach[a] - certificate.unique[b], reach[b] - certificate.unique[a]) <= 0
+    room = np.maximum(certificate.unique[a] - reach[b], certificate.unique[b] - reach[a])
+    proved = np.abs(off).max(axis=1) <= room
     return pairs[touch & (proved | ~(certificate.certified[a] & certificate.certified[b]))]
 
 

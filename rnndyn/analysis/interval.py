@@ -99,7 +99,7 @@ def above(bound: np.ndarray, terms: int = 1) -> np.ndarray:
 
 
 def product(f: Callable, a: Interval, b: Interval, terms: int) -> Interval:
-    """Any bilinear function of two balls, by its values on midpoints and radii ([rump1999]_, section 2).
+    """Any bilinear function of two balls, by its values on midpoints and radii ([rump1999]_).
 
     Parameters
     ----------
@@ -266,15 +266,18 @@ def _through(D, da, d, batch: int, shape: tuple[int, ...]) -> Interval:
 def _joined(parts, batch: int) -> Interval:
     """Balls one after the other along the axis that follows the batch."""
     shapes = [(batch, *part.mid.shape[1:]) for part in parts]
-    mids, rads = ([np.broadcast_to(getattr(one, name), shape) for one, shape in zip(parts, shapes, strict=True)]
-                  for name in ("mid", "rad"))
+    mids, rads = (
+        [np.broadcast_to(getattr(one, name), shape) for one, shape in zip(parts, shapes, strict=True)]
+        for name in ("mid", "rad")
+    )
     return Interval(np.concatenate(mids, axis=1), np.concatenate(rads, axis=1))
 
 
 @enclose.register
 def _(net: Stack, s: Interval, x: Interval) -> tuple[Interval, Interval] | None:
     states, rows, at, width = [], [], 0, net.state_size + net.input_size
-    below = Interval(np.broadcast_to(np.eye(net.input_size, width, net.state_size), (len(s.mid), net.input_size, width)))
+    inputs = np.eye(net.input_size, width, net.state_size)
+    below = Interval(np.broadcast_to(inputs, (len(s.mid), *inputs.shape)))
     for layer in net.layers:
         end = at + layer.state_size
         found = enclose(layer, s[:, at:end], x)

@@ -51,7 +51,7 @@ def fixed_points(n=2, size=3):
         {
             "state": np.arange(n * size, dtype=float).reshape(n, size),
             "residual": np.zeros(n),
-            "status": np.zeros(n, int),
+            "status": np.full(n, "certified"),
             "error_bound": np.zeros(n),
             "eigenvalue": np.full((n, size), 0.5 + 0.1j),
             "n_unstable": np.zeros(n, int),
