@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from rnndyn.analysis import front
-from rnndyn.analysis.interval import Interval, above, enclose
+from rnndyn.analysis.interval import Interval, above, enclosable, enclose
 from rnndyn.analysis.newton import Equation
 
 EPS = np.finfo(np.float64).eps
@@ -91,9 +91,9 @@ def certify(equation: Equation, states: np.ndarray) -> Certificate:
 
 
 def _certify_batch(equation: Equation, x: np.ndarray) -> Certificate:
-    proved = _prove(equation, x)
-    if proved is None:
+    if not enclosable(equation.net):
         return _estimate(equation, x)
+    proved = _prove(equation, x)
     open_ = ~proved.certified
     if open_.any():
         estimated = _estimate(equation, x[open_])
@@ -105,12 +105,9 @@ def _certify_batch(equation: Equation, x: np.ndarray) -> Certificate:
 # ---- proof -----------------------------------------------------------------------------------------------------------
 
 
-def _prove(equation: Equation, x: np.ndarray) -> Certificate | None:
-    """Krawczyk's test at each state; None where the network has no enclosure."""
-    found = _iterate(equation, x, 0.0)
-    if found is None:
-        return None
-    F, J = found
+def _prove(equation: Equation, x: np.ndarray) -> Certificate:
+    """Krawczyk's test at each state."""
+    F, J = _iterate(equation, x, 0.0)
     G, A, scale = F - x, J.mid - np.eye(x.shape[1]), equation.scale
     Y = _inverse(A)
     newton = (Interval(Y) @ G[..., None])[..., 0].magnitude
@@ -137,16 +134,14 @@ def _prove(equation: Equation, x: np.ndarray) -> Certificate | None:
     return Certificate(residual, radius, unique, certified, np.zeros(len(x), bool), J.mid, J_error)
 
 
-def _iterate(equation: Equation, x: np.ndarray, r: np.ndarray | float) -> tuple[Interval, Interval] | None:
+def _iterate(equation: Equation, x: np.ndarray, r: np.ndarray | float) -> tuple[Interval, Interval]:
     """F^p and its Jacobian over the boxes x +- r."""
-    s, J = Interval(x, r), None
+    s, J = Interval(x, r), Interval(np.eye(x.shape[1]))
     inputs = Interval(np.zeros((len(x), 0)) if equation.x is None else front.row(equation.x, len(x)))
-    for _ in range(equation.period):
-        found = enclose(equation.net, s, inputs)
-        if found is None:
-            return None
-        s, step = found[0], found[1][:, :, : x.shape[1]]
-        J = step if J is None else step @ J
+    for k in range(equation.period):
+        s, step = enclose(equation.net, s, inputs)
+        step = step[:, :, : x.shape[1]]
+        J = step @ J if k else step
     return s, J
 
 

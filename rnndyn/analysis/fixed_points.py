@@ -162,14 +162,13 @@ def _variables(equation: Equation, points: np.ndarray, certificate: Certificate)
         "nonnormality": nonnormality(J, modes.values),
     }
     if equation.x is not None:
-        variables["input_jacobian"] = _input_jacobian(equation, points)
+        variables["input_jacobian"] = _input_jacobian(equation, equation.x, points)
     return variables
 
 
-def _input_jacobian(equation: Equation, s: np.ndarray) -> np.ndarray:
+def _input_jacobian(equation: Equation, x: np.ndarray, s: np.ndarray) -> np.ndarray:
     """Derivatives of F^p in the constant input, (n, S, I)."""
-    x = front.row(equation.x, len(s))
-    total = np.zeros((len(s), s.shape[1], x.shape[1]))
+    total, x = np.zeros((*s.shape, len(x))), np.repeat(x[None], len(s), axis=0)
     for _ in range(equation.period):
         total = dynamics.jacobian(equation.net, s, x) @ total + dynamics.jacobian(equation.net, s, x, "input")
         s = dynamics.step(equation.net, s, x)

@@ -184,16 +184,19 @@ def on_balls(function: Callable) -> Callable:
     """
     if function in ENCLOSURES:
         return ENCLOSURES[function]
+    if function.__module__ == primitives.__name__:
+        raise TypeError(f"{function.__name__} has no enclosure: add one to ENCLOSURES")
     known = function.__globals__
     called = {n: known[n] for n in function.__code__.co_names if isinstance(known.get(n), FunctionType)}
-    return FunctionType(function.__code__, known | {name: on_balls(one) for name, one in called.items()})
+    names: dict[str, Any] = known | {name: on_balls(one) for name, one in called.items()}
+    return FunctionType(function.__code__, names)  # type: ignore[return-value]  # a function is callable
 
 
 # ---- one step of a network -------------------------------------------------------------------------------------------
 
 
 @singledispatch
-def enclose(net, s: Interval, x: Interval) -> tuple[Interval, Interval] | None:
+def enclose(net, s: Interval, x: Interval) -> tuple[Interval, Interval]:
     """What one step of a network makes of all states and inputs of a box.
 
     Parameters
@@ -207,11 +210,24 @@ def enclose(net, s: Interval, x: Interval) -> tuple[Interval, Interval] | None:
 
     Returns
     -------
-    (n, S) and (n, S, S + I) balls, or None
-        Hold the new states, and their derivatives in state and input. None where nothing is known, as for a `Map`.
-        Cost O(n G S (S + I)).
+    (n, S) and (n, S, S + I) balls
+        Hold the new states, and their derivatives in state and input. Cost O(n G S (S + I)).
+
+    Raises
+    ------
+    TypeError
+        The network is not `enclosable`.
     """
-    return None
+    raise TypeError(f"net is a {type(net).__name__}: its formulas are not known, so they cannot be enclosed")
+
+
+def enclosable(net) -> bool:
+    """Whether `enclose` can be had: not for a `Map`, nor for a user's cell that calls more than is known here."""
+    try:
+        enclose(net, Interval(np.zeros((1, net.state_size))), Interval(np.zeros((1, net.input_size))))
+    except TypeError:  # what is called, or the operator, does not take balls
+        return False
+    return True
 
 
 @enclose.register
@@ -224,9 +240,11 @@ def _(net: CellNetwork, s: Interval, x: Interval) -> tuple[Interval, Interval]:
     if cell.activation is not None:
         p.activation = SimpleNamespace(value=on_balls(cell.activation.value), slope=on_balls(cell.activation.slope))
     parts = [s[:, k : k + H] for k in range(0, S, H)]
-    a, da, m, dm = [], [], None, None  # pre-activations, rate, and their derivatives in (s, x)
+    a: list[Interval] = []  # pre-activations
+    da: list[Interval] = []  # their derivatives in (s, x)
+    m, dm = None, None  # the rate and its derivatives
     for sources, gate in zip(cell.drives, cell.gates, strict=True):
-        bias = b[gate] if "x" in sources else b_hn
+        bias = np.asarray(b[gate] if "x" in sources else b_hn)
         drive = Interval(bias, EPS * np.abs(bias))  # that of a GRU may be a rounded sum of two
         slope = np.zeros((H, S + net.input_size))
         if "x" in sources:
@@ -274,16 +292,13 @@ def _joined(parts, batch: int) -> Interval:
 
 
 @enclose.register
-def _(net: Stack, s: Interval, x: Interval) -> tuple[Interval, Interval] | None:
+def _(net: Stack, s: Interval, x: Interval) -> tuple[Interval, Interval]:
     states, rows, at, width = [], [], 0, net.state_size + net.input_size
     inputs = np.eye(net.input_size, width, net.state_size)
     below = Interval(np.broadcast_to(inputs, (len(s.mid), *inputs.shape)))
     for layer in net.layers:
         end = at + layer.state_size
-        found = enclose(layer, s[:, at:end], x)
-        if found is None:
-            return None
-        new, J = found
+        new, J = enclose(layer, s[:, at:end], x)
         own = Interval(np.eye(layer.state_size, width, at))
         row = J[:, :, : layer.state_size] @ own + J[:, :, layer.state_size :] @ below
         states.append(new)

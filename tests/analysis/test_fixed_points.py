@@ -258,6 +258,34 @@ def test_stacks():
     assert ds.sizes["point"] % 2 == 1 and ds.attrs["index_sum"] == ds.attrs["expected_index_sum"] == 1
 
 
+# ---- what is said of a point -----------------------------------------------------------------------------------------
+@pytest.mark.compiled
+def test_what_is_said_of_a_point_fits_together(tmp_path):
+    net = rd.GRU.random(4, 2, gain=3.0, rng=2)
+    ds = rd.fixed_points(net, [0.5, -1.0], starts=100, rng=0)
+    assert (ds.status == "certified").all() and (ds.unique_radius > ds.error_bound).all()
+    assert rd.open_results(rd.save_results(ds, tmp_path / "points.nc")).identical(ds)
+    for k in range(ds.sizes["point"]):
+        point = ds.isel(point=k)
+        J = rd.jacobian(net, point.state.values, [0.5, -1.0])
+        right, left = point.right_eigenvector.values.T, point.left_eigenvector.values.T
+        assert np.abs((right * point.eigenvalue.values) @ left.conj().T - J).max() < 1e-12
+        assert np.array_equal(point.input_jacobian, rd.jacobian(net, point.state.values, [0.5, -1.0], wrt="input"))
+        assert np.exp(-1 / point.time_constant.values) == pytest.approx(np.abs(point.eigenvalue.values))
+        assert np.isinf(point.transient_growth) == (point.stability != "stable")
+        assert 1 <= point.transient_growth and 0 < point.nonnormality < 1
+        assert np.array_equal(point.mode_type == "rotation", point.eigenvalue.imag != 0)
+
+
+def test_the_input_jacobian_of_a_cycle():
+    # F^2(x) = tanh(-2 tanh(-2 x + u) + u): d/du = (1 - y^2)(1 - 2 (1 - z^2)), z the other point
+    net = rd.Elman([[1.0]], [[-2.0]])
+    ds = rd.fixed_points(net, [0.1], starts=100, rng=0, period=2)
+    low, _, high = ds.state.values.ravel()
+    wanted = (1 - high**2) * (1 - 2 * (1 - low**2))
+    assert ds.input_jacobian.values[2].item() == pytest.approx(wanted, rel=1e-12)
+
+
 # ---- the parts -------------------------------------------------------------------------------------------------------
 def test_chao():
     assert missing_estimate(np.array([5, 3, 2])) == 0

@@ -12,8 +12,10 @@ from hypothesis import given
 
 import rnndyn as rd
 from rnndyn import dynamics
-from rnndyn.analysis.interval import Interval, between, enclose, on_balls
+from rnndyn.analysis.interval import Interval, between, enclosable, enclose, on_balls
 from rnndyn.cells import functions
+from rnndyn.cells.elman import ElmanTanh
+from rnndyn.cells.primitives import absolute
 
 numbers = st.floats(-1e6, 1e6)
 radii = st.sampled_from([0.0, 1e-300, 1e-17, 1e-9, 0.3, 50.0])
@@ -124,6 +126,22 @@ def test_a_box_of_inputs_is_held_too(rng):
         assert (np.abs(dynamics.step(net, s, x + rng.uniform(-0.1, 0.1, x.shape)) - F.mid) <= F.rad).all()
 
 
-def test_a_map_has_no_enclosure():
+class AbsoluteUnit(ElmanTanh):
+    """A user's cell, of a function without an enclosure."""
+
+    __slots__ = ()
+    update = staticmethod(lambda p, a, s, q: (absolute(a[0]),))
+
+
+class Absolute(rd.Elman):
+    cell = AbsoluteUnit
+
+
+def test_what_cannot_be_enclosed_is_said():
     net = rd.Map(lambda s, x, p: s, 1)
-    assert enclose(net, Interval(np.zeros((1, 1))), Interval(np.zeros((1, 0)))) is None
+    assert not enclosable(net) and not enclosable(
+        rd.Stack([rd.Elman.random(1, rng=0), rd.Map(net.step, 1, input_size=1)])
+    )
+    assert not enclosable(Absolute.random(2, rng=0))
+    with pytest.raises(TypeError, match="Map"):
+        enclose(net, Interval(np.zeros((1, 1))), Interval(np.zeros((1, 0))))
