@@ -40,10 +40,11 @@ def spectrum(J: np.ndarray, error: np.ndarray | float = 0.0) -> Spectrum:
     """Eigenvalues and eigenvectors.
 
     With approximate eigenvectors V and eigenvalues L, J is similar to ``L + V^-1 (J V - V L)``, whose eigenvalues are
-    in the disks of Gershgorin's theorem around L ([wilkinson1965]_, chapter 2). The second term is bounded with all its
-    rounding, V^-1 by the residual ``I - Y V`` of its approximation Y, and the error of J is added: the disks are
-    proved. For matrices close to defective ones, where V has no inverse or these disks are larger, the radii are
-    Elsner's bound ([elsner1985]_) for the backward error that eigenvalue solvers are known to have.
+    in the disks of Gershgorin's theorem around L ([wilkinson1965]_, chapter 2); a disk that stands alone is scaled down
+    to about the condition number times the error. The second term is bounded with all its rounding, V^-1 by the
+    residual ``I - Y V`` of its approximation Y, and the error of J is added: the disks are proved. For matrices close
+    to defective ones, where V has no inverse or these disks are larger, the radii are Elsner's bound ([elsner1985]_)
+    for the backward error that eigenvalue solvers are known to have.
 
     Parameters
     ----------
@@ -82,18 +83,35 @@ def spectrum(J: np.ndarray, error: np.ndarray | float = 0.0) -> Spectrum:
 
 
 def _disks(J, error, values, V, Y) -> tuple[np.ndarray, np.ndarray]:
-    """Gershgorin radii (n, S) of V^-1 J V, and where they are proved."""
+    """Radii (n, S) of the disks of L + E, E = V^-1 (J V - V L), and where they are proved."""
     size = J.shape[1]
     rounding = (4 * size + 16) * EPS  # of complex products of matrices, and what else is done here
-    lengths, weights, one = np.abs(V), np.abs(Y), np.ones((size, 1))
-    residual = np.abs(J @ V - V * values[:, None]) @ one
-    residual += rounding * (np.abs(J) @ (lengths @ one) + lengths @ np.abs(values)[..., None])
-    rows = (weights @ residual)[..., 0]
-    rows += np.linalg.norm(Y, axis=2) * (error * np.sqrt(size) * np.linalg.norm(V, axis=(1, 2)))[:, None]
-    defect = (np.abs(np.eye(size) - Y @ V) @ one + rounding * (weights @ (lengths @ one)))[..., 0]
-    most = defect.max(axis=1)
-    radii = rows + defect * (rows.max(axis=1) / (1 - most))[:, None]
-    return above(radii, 8 * size), (most < 1) & np.isfinite(radii).all(axis=1)
+    lengths, weights = np.abs(V), np.abs(Y)
+    residual = np.abs(J @ V - V * values[:, None])
+    residual += rounding * (np.abs(J) @ lengths + lengths * np.abs(values)[:, None])
+    rows, diagonal = (weights @ residual).sum(axis=2), np.einsum("nij,nji->ni", weights, residual)
+    most = np.linalg.norm(Y, axis=2) * error[:, None]  # each column of V is of norm 1: so much in each entry of a row
+    rows, diagonal = rows + (1 + size * EPS) * size * most, diagonal + (1 + size * EPS) * most
+    defect = np.abs(np.eye(size) - Y @ V).sum(axis=2) + rounding * (weights @ lengths).sum(axis=2)
+    inverted = defect.max(axis=1) < 1
+    passed_on = defect * (rows.max(axis=1) / (1 - defect.max(axis=1)))[:, None]
+    radii, diagonal = (above(bound + passed_on, 8 * size) for bound in (rows, diagonal))
+    return _sharpened(values, radii, diagonal), inverted & np.isfinite(radii).all(axis=1)
+
+
+def _sharpened(values, radii, diagonal) -> np.ndarray:
+    """Smaller disks for eigenvalues that stand alone ([wilkinson1965]_, chapter 2).
+
+    With the i-th row of E multiplied by t and its column divided by t, the i-th disk shrinks to the diagonal element
+    and t times the rest, while the others grow by at most c / t, c = max |E|. With t = 2 c / gap that is half the gap
+    between the i-th center and all other disks; what is left of it must keep the disks apart.
+    """
+    apart = np.abs(values[:, :, None] - values[:, None]) * (1 - 8 * EPS) - radii[:, None]
+    np.einsum("nii->ni", apart)[:] = np.inf
+    gap = apart.min(axis=2) * (1 - 8 * EPS)
+    small = above(diagonal + 2 * radii.max(axis=1, keepdims=True) * radii / gap)
+    alone = (gap > radii) & (gap / 2 > small)
+    return np.where(alone, np.minimum(small, radii), radii)
 
 
 def _inverse(V: np.ndarray) -> np.ndarray:

@@ -154,7 +154,7 @@ def _like(x, value):
     return Interval(np.full_like(x.mid, value))
 
 
-ENCLOSURES = {
+ENCLOSURES: dict[Callable, Callable] = {
     functions.tanh: _increasing(functions.tanh),
     functions.sigmoid: _increasing(functions.sigmoid),
     primitives.if_positive: _if_positive,
@@ -188,8 +188,7 @@ def on_balls(function: Callable) -> Callable:
         raise TypeError(f"{function.__name__} has no enclosure: add one to ENCLOSURES")
     known = function.__globals__
     called = {n: known[n] for n in function.__code__.co_names if isinstance(known.get(n), FunctionType)}
-    names: dict[str, Any] = known | {name: on_balls(one) for name, one in called.items()}
-    return FunctionType(function.__code__, names)  # type: ignore[return-value]  # a function is callable
+    return FunctionType(function.__code__, known | {name: on_balls(one) for name, one in called.items()})
 
 
 # ---- one step of a network -------------------------------------------------------------------------------------------
