@@ -94,15 +94,37 @@ RESULTS: dict[str, dict[str, Variable]] = {
     "fixed_points": {
         "state": Variable(("point", "state"), "1", "fixed point"),
         "residual": Variable(("point",), "1", "largest component of |F^p(x) - x|"),
-        "status": _status("point"),
-        "error_bound": Variable(("point",), "1", "bound on the distance to the true fixed point"),
+        "status": Variable(("point",), "1", "certified, converged (without a proof) or degenerate", "string"),
+        "error_bound": Variable(("point",), "1", "bound on the distance to the true fixed point, 2-norm"),
+        "unique_radius": Variable(
+            ("point",), "1", "half-width of a box in which the point is alone, 0 without a proof", optional=True
+        ),
         "eigenvalue": Variable(("point", "mode"), "1", "eigenvalue of the Jacobian of F^p", "c"),
+        "eigenvalue_error": Variable(("point", "mode"), "1", "radius of a disk that holds it", optional=True),
+        "eigenvalue_condition": Variable(("point", "mode"), "1", "condition number of the eigenvalue", optional=True),
+        "right_eigenvector": Variable(
+            ("point", "mode", "state"), "1", "right eigenvector of the Jacobian of F^p, of norm 1", "c", optional=True
+        ),
+        "left_eigenvector": Variable(
+            ("point", "mode", "state"), "1", "left eigenvector, left^H right = 1", "c", optional=True
+        ),
+        "mode_type": Variable(("point", "mode"), "1", "monotone, flip or rotation", "string", optional=True),
+        "time_constant": Variable(
+            ("point", "mode"), "step", "time constant -p/ln|eigenvalue|, negative for growth", optional=True
+        ),
         "eigenvector": Variable(
             ("point", "state", "mode"), "1", "right eigenvector of the Jacobian of F^p", "c", optional=True
         ),
         "n_unstable": Variable(("point",), "1", "number of eigenvalues outside the unit circle", "i"),
         "stability": Variable(("point",), "1", "stable, unstable or undecided within the error bound", "string"),
         "index": Variable(("point",), "1", "sign of det(I - J)", "i"),
+        "transient_growth": Variable(
+            ("point",), "1", "largest 2-norm of a power of J, infinite unless stable", optional=True
+        ),
+        "nonnormality": Variable(
+            ("point",), "1", "Henrici's departure from normality over the Frobenius norm of J", optional=True
+        ),
+        "input_jacobian": Variable(("point", "state", "input"), "1", "derivative of F^p in the input", optional=True),
         "network": Variable(("point",), "1", "network the point belongs to", "i", optional=True, coordinate=True),
     },
     "lyapunov_spectrum": {
@@ -310,7 +332,7 @@ def worst_status(ds: Dataset) -> dict[Status, int]:
     >>> worst_status(build("training", {"loss": [1.0], "gradient_norm": [0.5]}))
     {}
     """
-    if "status" not in ds:
+    if "status" not in ds or ds["status"].dtype.kind not in _DTYPE_KINDS["status"]:  # words need no codes
         return {}
     codes, counts = np.unique(ds["status"].values, return_counts=True)
     return {Status(int(c)): int(n) for c, n in zip(codes, counts, strict=True) if c != Status.OK}

@@ -12,7 +12,7 @@ MEANING = {
     Status.NOT_CONVERGED: "had not converged: more steps are wanted",
     Status.DIVERGED: "diverged",
     Status.NONFINITE_INPUT: "had inputs that are not finite",
-    Status.SINGULAR: "are singular: I − J has no inverse, as at a bifurcation or on a line of fixed points",
+    Status.SINGULAR: "are singular: an inverse that is needed does not exist",
     Status.ILL_CONDITIONED: "are ill-conditioned: their last digits are not to be trusted",
     Status.INTERRUPTED: "were interrupted",
     Status.SKIPPED_MEMORY: "were left out for want of memory",
@@ -111,10 +111,21 @@ def caveats(ds) -> list[str]:
         for code, n in worst_status(ds).items()
     ]
     if ds.attrs.get("kind") == "fixed_points":
+        said += _uncertain_points(ds)
         said += _missing_points(ds)
     if ds.attrs.get("kind") == "run" and not np.isfinite(ds["state"].values).all():
         said.append("The state is not finite at some times: the network diverged.")
     return said
+
+
+def _uncertain_points(ds):
+    for status, words in (
+        ("converged", "not certified: their error bounds are estimates"),
+        ("degenerate", "degenerate: I − J has no inverse, as at a bifurcation or on a line of fixed points"),
+    ):
+        n = int((ds["status"].values == status).sum())
+        if n:
+            yield f"{n} of {_count(ds.sizes['point'], 'point')} {'is' if n == 1 else 'are'} {words}."
 
 
 def _missing_points(ds):

@@ -19,7 +19,7 @@ def fixed_points(n=3, size=4, stability=("stable", "unstable", "undecided"), vec
     variables = {
         "state": rng.standard_normal((n, size)),
         "residual": np.zeros(n),
-        "status": np.zeros(n, int),
+        "status": np.full(n, "certified"),
         "error_bound": np.full(n, 1e-12),
         "eigenvalue": np.full((n, size), 0.5 + 0.5j),
         "n_unstable": np.zeros(n, int),

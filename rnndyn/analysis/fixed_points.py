@@ -6,17 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rnndyn import schema
+from rnndyn import dynamics, schema
 from rnndyn.analysis import front
-from rnndyn.analysis.certificate import distinct
+from rnndyn.analysis.certificate import Certificate, distinct
 from rnndyn.analysis.completeness import Box, invariant_box, missing_estimate
-from rnndyn.analysis.eigen import eigenvalues
+from rnndyn.analysis.eigen import mode_types, nonnormality, spectrum, stability, time_constants, transient_growth
 from rnndyn.analysis.newton import Equation, solve
 from rnndyn.analysis.starts import visited
 from rnndyn.errors import check_device
 from rnndyn.networks.base import Network
 from rnndyn.networks.map import Map
-from rnndyn.schema import Status
 from rnndyn.validate import as_array, as_generator, as_integer, as_number
 
 if TYPE_CHECKING:
@@ -57,15 +56,21 @@ def fixed_points(
     Returns
     -------
     Dataset
-        ``state (point, state)``; ``residual (point)`` = max |F^p(x) - x|; ``error_bound (point)``, an estimate (not a
-        proof) of the distance to the true point, in the 2-norm; ``eigenvalue (point, mode)`` of the Jacobian J of F^p,
-        by falling modulus; ``n_unstable (point)``, the number outside the unit circle; ``stability (point)``: "stable",
-        "unstable", or "undecided" where an eigenvalue is within its error of the unit circle; ``index (point)`` = sign
-        det(I - J), 0 where it is not decided; ``status (point)``: 0, or 4 (singular) where I - J is singular to within
-        the error: at a bifurcation, or on a continuum of fixed points, whose number then means nothing. Points are
-        sorted by their first components. attrs: ``n_starts``, ``n_converged``, ``index_sum``, ``expected_index_sum`` (1
-        for bounded cells, else "unknown": if they differ, points are missing; if they agree, some may be),
-        ``estimated_missing`` (how many more such starts would find, at least); for an ensemble a list of each.
+        ``state (point, state)``; ``residual (point)`` = max |F^p(x) - x|. ``status (point)``: "certified" where it is
+        proved, rounding included, that exactly one true point is within ``unique_radius`` (in every component) of the
+        state, and that it is within ``error_bound`` (2-norm); "converged" where these are estimates; "degenerate" where
+        I - J is singular to within the error: at a bifurcation, or on a continuum of fixed points, whose number then
+        means nothing. ``eigenvalue (point, mode)`` of the Jacobian J of F^p, by falling modulus, with
+        ``eigenvalue_error``, ``eigenvalue_condition``, ``right_eigenvector`` and ``left_eigenvector (point, mode,
+        state)``, ``mode_type`` ("monotone", "flip" or "rotation") and ``time_constant`` = -p / ln |mu| in steps, which
+        is negative for unstable modes. ``n_unstable (point)``, the number outside the unit circle (of a saddle: its
+        index); ``stability (point)``: "stable", "unstable", or "undecided" where the errors leave it open; ``index
+        (point)`` = sign det(I - J), 0 where it is not decided; ``transient_growth (point)`` = max over k of ||J^k||_2,
+        infinite unless the point is stable; ``nonnormality (point)``, from 0 (normal) to 1; for networks with inputs
+        ``input_jacobian (point, state, input)`` of F^p. Points are sorted by their first components. attrs:
+        ``n_starts``, ``n_converged``, ``index_sum``, ``expected_index_sum`` (1 for bounded cells, else "unknown": if
+        they differ, points are missing; if they agree, some may be), ``estimated_missing`` (how many more such starts
+        would find, at least); for an ensemble a list of each.
 
     Raises
     ------
@@ -74,9 +79,11 @@ def fixed_points(
 
     Notes
     -----
-    Damped Newton with analytic Jacobians in float64, also for float32 networks; points are merged where their error
-    bounds overlap. Nobody can promise that all points are found. Cost O(starts (p + 1) S^3) per iteration, 5 to 20
-    of them; memory is bounded. Definition and use of fixed points in networks: [sussillo2013]_.
+    Damped Newton with analytic Jacobians in float64, also for float32 networks, whose weights are taken as exact. Each
+    point is certified by Krawczyk's test on enclosures of the network's own equations ([krawczyk1969]_), and points are
+    merged where it proves them the same; a `Map` has no enclosure, so its points are "converged" at best. Nobody can
+    promise that all points are found. Cost O(starts (p + 1) S^3) per iteration, 5 to 20 of them; memory is bounded.
+    Definition and use of fixed points in networks: [sussillo2013]_.
 
     Examples
     --------
@@ -119,7 +126,7 @@ def _of_one(net: Network, input: Any, starts: Any, period: int, tol: float | Non
         if box is not None:
             converged &= box.holds(states)  # outside, saturated gates can hold a state to rounding, but none is fixed
         points, certificate, hits = distinct(equation, states[converged])
-    variables = _variables(points, certificate)
+    variables = _variables(equation, points, certificate)
     attrs = {
         "n_starts": len(first),
         "n_converged": int(converged.sum()),
@@ -130,20 +137,39 @@ def _of_one(net: Network, input: Any, starts: Any, period: int, tol: float | Non
     return variables, attrs
 
 
-def _variables(points: np.ndarray, certificate) -> dict[str, np.ndarray]:
-    size = points.shape[1]
-    values, bounds = eigenvalues(certificate.J, certificate.J_error)
-    off = np.abs(values) - 1
-    outside = (off > 0).sum(axis=1)
-    undecided = (np.abs(off) <= bounds).any(axis=1)
-    sign = np.linalg.slogdet(np.eye(size) - certificate.J)[0].astype(int)
-    return {
+def _variables(equation: Equation, points: np.ndarray, certificate: Certificate) -> dict[str, np.ndarray]:
+    J = certificate.J
+    modes = spectrum(J, certificate.J_error)
+    decided = stability(modes.values, modes.error)
+    sign = np.linalg.slogdet(np.eye(points.shape[1]) - J)[0].astype(int)
+    variables = {
         "state": points,
         "residual": certificate.residual,
-        "status": np.where(certificate.singular, Status.SINGULAR, Status.OK),
+        "status": certificate.status,
         "error_bound": certificate.radius,
-        "eigenvalue": values,
-        "n_unstable": outside,
-        "stability": np.where(undecided, "undecided", np.where(outside > 0, "unstable", "stable")),
+        "unique_radius": certificate.unique,
+        "eigenvalue": modes.values,
+        "eigenvalue_error": modes.error,
+        "eigenvalue_condition": modes.condition,
+        "right_eigenvector": modes.right,
+        "left_eigenvector": modes.left,
+        "mode_type": mode_types(modes.values, modes.error),
+        "time_constant": time_constants(modes.values, equation.period),
+        "n_unstable": (np.abs(modes.values) > 1).sum(axis=1),
+        "stability": decided,
         "index": np.where(certificate.singular, 0, sign),
+        "transient_growth": transient_growth(J, decided == "stable"),
+        "nonnormality": nonnormality(J, modes.values),
     }
+    if equation.x is not None:
+        variables["input_jacobian"] = _input_jacobian(equation, equation.x, points)
+    return variables
+
+
+def _input_jacobian(equation: Equation, x: np.ndarray, s: np.ndarray) -> np.ndarray:
+    """Derivatives of F^p in the constant input, (n, S, I)."""
+    total, x = np.zeros((*s.shape, len(x))), np.repeat(x[None], len(s), axis=0)
+    for _ in range(equation.period):
+        total = dynamics.jacobian(equation.net, s, x) @ total + dynamics.jacobian(equation.net, s, x, "input")
+        s = dynamics.step(equation.net, s, x)
+    return total

@@ -11,7 +11,7 @@ import numpy as np
 
 from rnndyn import dynamics, schema
 from rnndyn.analysis import front
-from rnndyn.analysis.eigen import eigenvalues
+from rnndyn.analysis.eigen import spectrum
 from rnndyn.analysis.growth import Frame, Tally, entropy_rate, kaplan_yorke
 from rnndyn.errors import check_device
 from rnndyn.networks.base import Network
@@ -248,7 +248,7 @@ def _advance(net: Network, s: np.ndarray, x: np.ndarray | None, measure: _Measur
 def _constant(net: Any, rows: int, k: int) -> dict[str, np.ndarray]:
     """The result for a linear network, from the eigenvalues of its constant Jacobian."""
     W = net.W_hh.astype(np.float64)
-    values, bounds = eigenvalues(W[None])
+    values, bounds = spectrum(W[None])[:2]
     modulus = np.abs(values)
     with np.errstate(divide="ignore"):
         exponent = np.log(np.where(modulus > bounds, modulus, 0))

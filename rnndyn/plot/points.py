@@ -56,7 +56,7 @@ def fixed_points(ds, ax=None, *, run=None):
     >>> import numpy as np
     >>> from rnndyn import schema
     >>> ds = schema.build("fixed_points", {
-    ...     "state": np.eye(3), "residual": np.zeros(3), "status": np.zeros(3, int), "error_bound": np.zeros(3),
+    ...     "state": np.eye(3), "residual": np.zeros(3), "status": ["certified"] * 3, "error_bound": np.zeros(3),
     ...     "eigenvalue": np.full((3, 3), 0.5 + 0j), "n_unstable": np.zeros(3, int),
     ...     "stability": np.array(["stable"] * 3), "index": np.ones(3, int)})
     >>> fixed_points(ds).get_xlabel()
@@ -109,7 +109,7 @@ def eigenvalues(ds, ax=None):
     >>> import numpy as np
     >>> from rnndyn import schema
     >>> ds = schema.build("fixed_points", {
-    ...     "state": np.zeros((1, 2)), "residual": np.zeros(1), "status": np.zeros(1, int), "error_bound": np.zeros(1),
+    ...     "state": np.zeros((1, 2)), "residual": np.zeros(1), "status": ["certified"], "error_bound": np.zeros(1),
     ...     "eigenvalue": np.array([[0.5 + 0.1j, 0.5 - 0.1j]]), "n_unstable": np.zeros(1, int),
     ...     "stability": np.array(["stable"]), "index": np.ones(1, int)})
     >>> eigenvalues(ds).get_ylabel()
