@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rnndyn.analysis.pieces import Pieces, Proof, continuum, orbits, pieces, prove, realised
+from rnndyn.analysis.pieces import EPS, Pieces, Proof, continuum, orbits, pieces, prove, realised
 
 EXHAUSTIVE = 2**17  # sequences of codes, up to rotation, that are all looked at
 BATCH_ELEMENTS = 1_000_000  # of the Jacobians that are held at once
@@ -41,6 +41,8 @@ class Found(NamedTuple):
         Whether the cycle is one of a continuum; one is listed for each sequence of codes.
     hits : (n,) int
         How many starts ended on the cycle.
+    first : (n,) int
+        How many linear problems were solved until the cycle was found.
     tried : int
         How many linear problems were solved.
     complete : bool
@@ -56,18 +58,29 @@ class Found(NamedTuple):
     boundary: np.ndarray
     singular: np.ndarray
     hits: np.ndarray
+    first: np.ndarray
     tried: int
     complete: bool
 
 
-def search(net, x: np.ndarray | None, period: int, *, budget: int = 4096, rng: np.random.Generator) -> Found:
+def search(
+    net,
+    x: np.ndarray | None,
+    period: int,
+    *,
+    rng: np.random.Generator,
+    budget: int = 4096,
+    limit: int = EXHAUSTIVE,
+    batch: int = BATCH,
+    runs: int = RUNS,
+) -> Found:
     """Cycles of a piecewise-linear network whose period divides a number.
 
     Where there are few sequences of codes (up to rotation at most 2^17: 17 units for fixed points, 9 for cycles of
     period 2), each is looked at, and the answer is complete. Else sequences are drawn, by turns from runs of the
-    network and at random; an orbit that is not one of the network (a virtual one) passes on to the codes that a run from
-    its first point visits ([eisenmann2023]_, algorithm 1), and around a cycle that is found all sequences with one unit
-    switched at one time are tried: where a cycle is born on a boundary, its partner is there.
+    network and at random. An orbit that is not one of the network (a virtual one) passes on to the codes that a run
+    from its first point visits ([eisenmann2023]_, algorithm 1). Around a cycle that is found all sequences with one
+    unit switched at one time are tried too: where a cycle is born on a boundary, its partner is there.
 
     Parameters
     ----------
@@ -77,10 +90,16 @@ def search(net, x: np.ndarray | None, period: int, *, budget: int = 4096, rng: n
         The constant input.
     period
         All cycles of this period and of its divisors, so fixed points too.
-    budget
-        Linear problems to solve for each divisor, where not all can be. A tenth is kept for exploring around cycles.
     rng
         The generator of the starts; the complete search draws nothing.
+    budget
+        Linear problems to solve for each divisor, where not all are.
+    limit
+        Most sequences of codes, up to rotation, that are all looked at.
+    batch
+        Starts that are followed side by side.
+    runs
+        Runs of the network whose codes are starts; 0 for random starts alone.
 
     Returns
     -------
@@ -106,84 +125,105 @@ def search(net, x: np.ndarray | None, period: int, *, budget: int = 4096, rng: n
     system = net if isinstance(net, Pieces) else pieces(net, x)
     if system is None:
         raise TypeError(f"net is {net!r}, which is not piecewise linear: pass a PiecewiseLinear or a network with relu")
-    cycles, tried, complete = _Cycles(system), 0, True
+    cycles, complete = _Cycles(system), True
     for k in (k for k in range(1, period + 1) if period % k == 0):
-        if exhaustible(len(system.r), k):
-            tried += _exhaust(system, k, cycles)
+        if sequences(len(system.r), k) <= limit:
+            _exhaust(system, k, cycles)
         else:
-            tried += _explore(system, k, budget, rng, cycles)
+            _explore(system, k, budget, rng, cycles, batch, runs)
             complete = False
-    return cycles.found(tried, complete and cycles.decided)
+    return cycles.found(complete)
 
 
-def exhaustible(units: int, period: int) -> bool:
-    """Whether the sequences of codes, up to rotation, are few enough to look at each.
+def sequences(units: int, period: int) -> float:
+    """How many sequences of codes there are, up to rotation, in round numbers: ``2^(U k) / k``.
 
     Parameters
     ----------
-    units
-        U.
-    period
-        k: there are some 2^(U k) / k.
+    units, period
+        U, k.
 
     Returns
     -------
-    bool
-        True for at most 2^17.
+    float
+        Infinite where it is more than a float holds.
     """
-    return units * period < 64 and 2 ** (units * period) <= EXHAUSTIVE * period
+    return 2.0 ** (units * period) / period if units * period < 1000 else np.inf
 
 
 class _Cycles:
     """The cycles so far, by their codes."""
 
     def __init__(self, system: Pieces) -> None:
-        self.system, self.decided = system, True
+        self.system, self.tried = system, 0
         self.proofs: dict[tuple[int, bytes], Proof] = {}
         self.hits: Counter[tuple[int, bytes]] = Counter()
+        self.first: dict[tuple[int, bytes], int] = {}
 
-    def add(self, codes: np.ndarray, singular: bool) -> tuple[int, bytes] | None:
-        """Prove a cycle and keep it; its key, or None where there is none."""
-        codes = codes[: primitive(codes)]
+    def add(self, codes: np.ndarray, states: np.ndarray, doubt: float) -> tuple[int, bytes] | None:
+        """Prove a cycle, unless it is known, and keep it; its key, or None where there is none."""
+        k, singular = primitive(codes), not np.isfinite(doubt)
+        codes, states = codes[:k], states[:k]
+        if not singular and (known := self._known(codes & (self.system.drive(states) > doubt), states)) is not None:
+            return known
         proof = (continuum if singular else prove)(self.system, codes)
         if proof is None:
             return None
+        shorter = primitive(proof.codes)  # on a boundary several codes hold, and some are less regular than the orbit
+        same = 2 * proof.error_bound + 1e3 * EPS * np.abs(proof.states).max()
+        if np.abs(proof.states - np.roll(proof.states, shorter, axis=0)).max() <= same:
+            proof = proof._replace(states=proof.states[:shorter], codes=proof.codes[:shorter])
         turn, key = canonical(proof.codes)
-        name = (len(codes), key)
+        name = (len(proof.codes), key)
         if name not in self.proofs:
-            turned = (np.roll(part, -turn, axis=0) for part in (proof.states, proof.codes))
-            self.proofs[name] = Proof(*turned, *proof[2:])
+            states, codes = (np.roll(part, -turn, axis=0) for part in (proof.states, proof.codes))
+            self.proofs[name] = proof._replace(states=states, codes=codes)
+            self.first[name] = self.tried
         return name
 
-    def found(self, tried: int, complete: bool) -> Found:
+    def _known(self, codes: np.ndarray, states: np.ndarray) -> tuple[int, bytes] | None:
+        """Key of the cycle of these codes, if it is among the proven ones, and these are its states."""
+        k = primitive(codes)
+        turn, key = canonical(codes[:k])
+        proof = self.proofs.get((k, key))
+        if proof is None:
+            return None
+        gap = np.abs(np.roll(states, -turn, axis=0).reshape(-1, *proof.states.shape) - proof.states).max()
+        return (k, key) if gap <= 1e3 * proof.error_bound else None
+
+    def found(self, complete: bool) -> Found:
         """All of them, in the order of period and codes."""
         names = sorted(self.proofs)
         proofs = [self.proofs[name] for name in names]
         lengths = np.array([k for k, _ in names], int)
         size, units = len(self.system.c), len(self.system.r)
+
+        def each(values: list, kind: type) -> np.ndarray:
+            return np.repeat(np.array(values, kind), lengths)
+
         return Found(
-            np.concatenate([np.empty((0, size)), *(proof.states for proof in proofs)]),
-            np.concatenate([np.empty((0, units), bool), *(proof.codes for proof in proofs)]),
-            np.repeat(np.arange(len(names)), lengths),
-            np.concatenate([np.empty(0, int), *(np.arange(k) for k in lengths)]),
-            np.repeat(lengths, lengths),
-            *(
-                np.repeat(np.array([getattr(proof, name) for proof in proofs], kind), lengths)
-                for name, kind in (("error_bound", float), ("boundary", bool), ("singular", bool))
-            ),
-            np.repeat(np.array([self.hits[name] for name in names], int), lengths),
-            tried,
-            complete,
+            states=np.concatenate([np.empty((0, size)), *(proof.states for proof in proofs)]),
+            codes=np.concatenate([np.empty((0, units), bool), *(proof.codes for proof in proofs)]),
+            cycle=np.repeat(np.arange(len(names)), lengths),
+            position=np.concatenate([np.empty(0, int), *(np.arange(k) for k in lengths)]),
+            period=np.repeat(lengths, lengths),
+            error_bound=each([proof.error_bound for proof in proofs], float),
+            boundary=each([proof.boundary for proof in proofs], bool),
+            singular=each([proof.singular for proof in proofs], bool),
+            hits=each([self.hits[name] for name in names], int),
+            first=each([self.first[name] for name in names], int),
+            tried=self.tried,
+            complete=complete,
         )
 
 
 def canonical(codes: np.ndarray) -> tuple[int, bytes]:
-    """The rotation of codes (k, U) that comes first, and its bytes: equal for equal cycles, wherever they begin.
+    r"""The rotation of codes (k, U) that comes first, and its bytes: equal for equal cycles, wherever they begin.
 
     Examples
     --------
     >>> canonical(np.array([[True], [False], [True]]))
-    (1, b'\\x00\\x80\\x80')
+    (1, b'\x00\x80\x80')
     """
     rows = [row.tobytes() for row in np.packbits(codes, axis=1)]
     turn = min(range(len(rows)), key=lambda i: rows[i:] + rows[:i])
@@ -199,16 +239,14 @@ def primitive(codes: np.ndarray) -> int:
 # ---- all sequences ---------------------------------------------------------------------------------------------------
 
 
-def _exhaust(system: Pieces, k: int, cycles: _Cycles) -> int:
-    """Look at each sequence of k codes that is no rotation of another, and no repetition; how many there were."""
-    tried = 0
+def _exhaust(system: Pieces, k: int, cycles: _Cycles) -> None:
+    """Look at each sequence of k codes that is no rotation of another, and no repetition."""
     for codes in _sequences(len(system.r), k, max(1, BATCH_ELEMENTS // (k * len(system.c) ** 2))):
-        states, singular = orbits(system, codes)
-        tried += len(codes)
-        for j in np.flatnonzero(singular | realised(system, codes, states)):
-            if (name := cycles.add(codes[j], bool(singular[j]))) is not None:
+        states, doubt = orbits(system, codes)
+        cycles.tried += len(codes)
+        for j in np.flatnonzero(np.isinf(doubt) | realised(system, codes, states, doubt)):
+            if (name := cycles.add(codes[j], states[j], doubt[j])) is not None:
                 cycles.hits[name] += 1
-    return tried
 
 
 def _sequences(units: int, k: int, rows: int) -> Iterator[np.ndarray]:
@@ -235,15 +273,15 @@ class _Start:
         self.path: list[bytes] = [canonical(codes)[1]]
 
 
-def _explore(system: Pieces, k: int, budget: int, rng: np.random.Generator, cycles: _Cycles) -> int:
-    """Follow starts until so many linear problems are solved; how many were."""
+def _explore(system: Pieces, k: int, budget: int, rng, cycles: _Cycles, batch: int, runs: int) -> None:
+    """Follow starts until so many linear problems are solved."""
     ends: dict[bytes, tuple[int, bytes] | None] = {}  # where the codes that were visited lead to
     around: deque[np.ndarray] = deque()
-    fresh = _starts(system, k, rng)
-    rows = int(np.clip(BATCH_ELEMENTS // (k * len(system.c) ** 2), 1, min(BATCH, budget)))
+    fresh = _starts(system, k, runs, rng)
+    rows = int(np.clip(BATCH_ELEMENTS // (k * len(system.c) ** 2), 1, min(batch, budget)))
     active: list[_Start] = []
-    tried = begun = 0
-    while tried < budget and begun < 4 * budget:
+    begun, last = 0, cycles.tried + budget
+    while cycles.tried < last and begun < 4 * budget:
         while len(active) < rows and begun < 4 * budget:
             begun += 1
             start = _Start(around.popleft(), False) if around and begun % 2 else _Start(next(fresh), True)
@@ -252,23 +290,22 @@ def _explore(system: Pieces, k: int, budget: int, rng: np.random.Generator, cycl
             else:
                 active.append(start)
         codes = np.array([start.codes for start in active]).reshape(-1, k, len(system.r))
-        states, singular = orbits(system, codes)
-        tried += len(codes)
+        states, doubt = orbits(system, codes)
+        cycles.tried += len(codes)
         known = len(cycles.proofs)
-        active = _advance(active, codes, system, states, singular, ends, cycles)
+        active = _advance(active, codes, states, doubt, ends, cycles)
         for proof in list(cycles.proofs.values())[known:]:
             if len(proof.codes) == k and k * len(system.r) <= NEIGHBOURS:
                 around.extend(_neighbours(proof.codes))
-    return tried
 
 
-def _advance(active, codes, system, states, singular, ends, cycles) -> list[_Start]:
+def _advance(active, codes, states, doubt, ends, cycles) -> list[_Start]:
     """Send each start on to the codes that a run from its orbit visits; those that go on."""
-    real = realised(system, codes, states) & ~singular
-    visited = _visited(system, states[:, 0], codes.shape[1])
+    singular, real = np.isinf(doubt), realised(cycles.system, codes, states, doubt)
+    visited = _visited(cycles.system, states[:, 0], codes.shape[1])
     left = []
     for j, start in enumerate(active):
-        end = cycles.add(codes[j], bool(singular[j])) if real[j] or singular[j] else None
+        end = cycles.add(codes[j], states[j], doubt[j]) if real[j] or singular[j] else None
         key = canonical(visited[j])[1]
         if end is not None or singular[j] or key in start.path or len(start.path) >= FOLLOWED:
             _finish(start, end, ends, cycles)
@@ -297,13 +334,14 @@ def _visited(system: Pieces, states: np.ndarray, k: int) -> np.ndarray:
     return codes
 
 
-def _starts(system: Pieces, k: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
-    """Sequences of k codes without end: by turns a part of a run, and random ones."""
-    scale = 10 ** rng.uniform(-1, 2, (RUNS, 1))
-    runs = _visited(system, scale * rng.standard_normal((RUNS, len(system.c))), STEPS + k)
+def _starts(system: Pieces, k: int, runs: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
+    """Sequences of k codes without end: by turns a part of a run, if there are any, and random ones."""
+    scale = 10 ** rng.uniform(-1, 2, (runs, 1))
+    visited = _visited(system, scale * rng.standard_normal((runs, len(system.c))), STEPS + k)
     while True:
-        run, at = rng.integers(RUNS), rng.integers(STEPS)
-        yield runs[run, at : at + k]
+        if runs:
+            run, at = rng.integers(runs), rng.integers(STEPS)
+            yield visited[run, at : at + k]
         yield rng.random((k, len(system.r))) < 0.5
 
 

@@ -18,7 +18,7 @@ from rnndyn.networks.piecewise import PiecewiseLinear
 
 EPS = np.finfo(np.float64).eps
 SINGULAR = 1e13  # condition number from which on a linear problem counts as singular
-NEAR = 1e-8  # of the orbit's size: how near zero a pre-activation may be for both its signs to be looked at
+NEAR = 1e-9  # of the size of what is solved for: what counts as zero in a continuum
 
 
 class Pieces(NamedTuple):
@@ -117,18 +117,20 @@ def orbits(system: Pieces, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
     Returns
     -------
-    (n, k, S) array, (n,) bool array
-        The closed orbits, and whether the problem is singular (those are of no meaning).
+    (n, k, S) array, (n,) array
+        The closed orbits, and how near zero a pre-activation there has to be, generously, for its sign to be in doubt:
+        infinite where the problem is singular, and the orbit without meaning.
     """
     x, condition = solve_cyclic(system.jacobians(codes), system.offsets(codes)[..., None])
-    return x[..., 0], ~(condition < SINGULAR)
+    states = x[..., 0]
+    size = np.abs(system.r).max() + np.abs(system.R).sum(axis=1).max() * np.abs(states).max(axis=(1, 2))
+    return states, np.where(condition < SINGULAR, 100 * EPS * condition * size, np.inf)
 
 
-def realised(system: Pieces, codes: np.ndarray, states: np.ndarray) -> np.ndarray:
-    """Whether each orbit (n, k, S) visits the codes (n, k, U) that it was solved for, zeros counting as both signs."""
+def realised(system: Pieces, codes: np.ndarray, states: np.ndarray, doubt: np.ndarray) -> np.ndarray:
+    """Whether each orbit (n, k, S) visits the codes (n, k, U) that it was solved for, up to the doubt (n,)."""
     drive = system.drive(states)
-    size = 1 + np.abs(drive).max(axis=(1, 2), keepdims=True)
-    return (((drive > 0) == codes) | (np.abs(drive) <= NEAR * size)).all(axis=(1, 2))
+    return (((drive > 0) == codes) | (np.abs(drive) <= doubt[:, None, None])).all(axis=(1, 2))
 
 
 class Proof(NamedTuple):
@@ -163,7 +165,9 @@ def prove(system: Pieces, codes: np.ndarray) -> Proof | None:
     """
     J, d = system.jacobians(codes[None]), system.offsets(codes[None])
     k, size = d.shape[1:]
-    solved, condition = solve_cyclic(J, np.concatenate([d[..., None], np.eye(k * size).reshape(1, k, size, -1)], axis=3))
+    solved, condition = solve_cyclic(
+        J, np.concatenate([d[..., None], np.eye(k * size).reshape(1, k, size, -1)], axis=3)
+    )
     x, inverse = solved[..., 0], np.abs(solved[0, ..., 1:].reshape(k * size, k * size))
     if not condition[0] < SINGULAR:
         return None
@@ -198,9 +202,9 @@ def continuum(system: Pieces, codes: np.ndarray) -> Proof | None:
     Returns
     -------
     Proof or None
-        That orbit, of the whole continuum, which keeps farthest away from the boundaries of its pieces (by linear
-        programming); None where there is none inside. Its error bound is the residual's, across the continuum. Cost
-        O(k^3 S^3).
+        An orbit of the continuum that keeps well away from the boundaries of its pieces, up to the size of the orbit,
+        and is not far off (by linear programming); None where there is none inside. Its error bound is the residual's,
+        across the continuum. Cost O(k^3 S^3).
     """
     from scipy.optimize import linprog
 
@@ -222,13 +226,14 @@ def continuum(system: Pieces, codes: np.ndarray) -> Proof | None:
     free = V[~regular].T.reshape(k, size, -1)
     sign = np.where(codes, 1.0, -1.0)
     drive, slopes = sign * system.drive(x.reshape(k, size)), sign[..., None] * (system.R @ free)
-    columns = free.shape[-1] + 1  # of the unknowns: the coordinates along the continuum, and the margin
-    bound = np.concatenate([-slopes.reshape(-1, columns - 1), np.ones((drive.size, 1))], axis=1)
-    limits = [(-1e6 * scale, 1e6 * scale)] * (columns - 1) + [(None, scale)]
-    best = linprog(-np.eye(columns)[-1], A_ub=bound, b_ub=drive.ravel(), bounds=limits)
+    # Unknowns: coordinates along the continuum, in two parts without a sign, and the margin; being far costs a little.
+    slopes = slopes.reshape(drive.size, -1)
+    bound = np.concatenate([-slopes, slopes, np.ones((drive.size, 1))], axis=1)
+    cost = np.append(np.full(bound.shape[1] - 1, 1e-3), -1.0)
+    best = linprog(cost, A_ub=bound, b_ub=drive.ravel(), bounds=[(0, None)] * (len(cost) - 1) + [(None, scale)])
     if best.status != 0 or best.x[-1] < -NEAR * scale:
         return None
-    states = x.reshape(k, size) + free @ best.x[:-1]
+    states = x.reshape(k, size) + free @ (best.x[: slopes.shape[1]] - best.x[slopes.shape[1] : -1])
     on_boundary = bool(best.x[-1] <= NEAR * scale)
     error = 2 * (missed + k * size * EPS * scale) / values[regular].min(initial=np.inf)
     return Proof(states, codes & (np.abs(system.drive(states)) > NEAR * scale), error, on_boundary, True)
