@@ -93,7 +93,7 @@ def search(
     rng
         The generator of the starts; the complete search draws nothing.
     budget
-        Linear problems to solve for each divisor, where not all are.
+        Linear problems to solve for each divisor, where not all are; up to a batch more are.
     limit
         Most sequences of codes, up to rotation, that are all looked at.
     batch
@@ -127,11 +127,12 @@ def search(
         raise TypeError(f"net is {net!r}, which is not piecewise linear: pass a PiecewiseLinear or a network with relu")
     cycles, complete = _Cycles(system), True
     for k in (k for k in range(1, period + 1) if period % k == 0):
-        if sequences(len(system.r), k) <= limit:
-            _exhaust(system, k, cycles)
-        else:
-            _explore(system, k, budget, rng, cycles, batch, runs)
-            complete = False
+        with np.errstate(over="ignore", invalid="ignore"):  # an orbit that is not one of the network may lie anywhere
+            if sequences(len(system.r), k) <= limit:
+                _exhaust(system, k, cycles)
+            else:
+                _explore(system, k, budget, rng, cycles, batch, runs)
+                complete = False
     return cycles.found(complete)
 
 
@@ -327,10 +328,9 @@ def _finish(start: _Start, end: tuple[int, bytes] | None, ends: dict, cycles: _C
 def _visited(system: Pieces, states: np.ndarray, k: int) -> np.ndarray:
     """Codes (n, k, U) that runs of k steps visit."""
     codes = np.empty((len(states), k, len(system.r)), bool)
-    with np.errstate(all="ignore"):  # an orbit that is not one of the network may lead anywhere
-        for i in range(k):
-            codes[:, i] = system.codes(states)
-            states = system.step(states)
+    for i in range(k):
+        codes[:, i] = system.codes(states)
+        states = system.step(states)
     return codes
 
 

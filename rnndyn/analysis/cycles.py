@@ -36,8 +36,8 @@ def solve_cyclic(J: np.ndarray, g: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     -------
     (n, k, S, m) array, (n,) array
         The solutions, NaN where the system is singular to the last bit, and the largest condition number (1-norm) of
-        the matrices that were inverted: beyond 1/eps the system is singular for all that can be said. Cost
-        O(n k S^2 (S + m)).
+        the matrices that were inverted, cancellation included: beyond 1/eps the system is singular for all that can be
+        said. Cost O(n k S^2 (S + m)).
 
     Examples
     --------
@@ -54,7 +54,7 @@ def _reduce(A: np.ndarray, B: np.ndarray, g: np.ndarray) -> tuple[np.ndarray, np
     """Solve ``A_i x_i + B_i x_{i+1} = g_i``, in half as many unknowns."""
     n, k, S = g.shape[:3]
     if k == 1:
-        inverse, condition = _inverse(A[:, 0] + B[:, 0])
+        inverse, condition = _inverse(A[:, 0] + B[:, 0], _norm(A[:, 0]) + _norm(B[:, 0]))
         return (inverse @ g[:, 0])[:, None], condition
     first, second = slice(0, k - 1, 2), slice(1, k, 2)
     Q, R = np.linalg.qr(_finite(np.concatenate([B[:, first], A[:, second]], axis=2)), mode="complete")
@@ -67,7 +67,7 @@ def _reduce(A: np.ndarray, B: np.ndarray, g: np.ndarray) -> tuple[np.ndarray, np
     x[:, ::2], condition = _reduce(
         *(np.concatenate([two[:, :, S:], one[:, odd]], axis=1) for two, one in ((before, A), (after, B), (right, g)))
     )
-    inverse, inner = _inverse(R[:, :, :S])
+    inverse, inner = _inverse(R[:, :, :S], _norm(R[:, :, :S]))
     known = before[:, :, :S] @ x[:, first] + after[:, :, :S] @ x[:, (np.arange(1, k, 2) + 1) % k]
     x[:, second] = inverse @ (right[:, :, :S] - known)
     return x, np.maximum(condition, inner.max(axis=1))
@@ -79,13 +79,18 @@ def _finite(matrices: np.ndarray) -> np.ndarray:
     return np.where(bad[..., None, None], 0.0, matrices)
 
 
-def _inverse(M: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Inverses, NaN where there is none, and condition numbers in the 1-norm."""
+def _norm(M: np.ndarray) -> np.ndarray:
+    """The 1-norm."""
+    return np.abs(M).sum(axis=-2).max(axis=-1)
+
+
+def _inverse(M: np.ndarray, size: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Inverses, NaN where there is none, and condition numbers (1-norm) beside the size of what M was formed from."""
     M = _finite(M)
     singular = np.linalg.slogdet(M)[0] == 0
     inverse = np.linalg.inv(np.where(singular[..., None, None], np.eye(M.shape[-1]), M))
     inverse[singular] = np.nan
-    condition = np.abs(M).sum(axis=-2).max(axis=-1) * np.abs(inverse).sum(axis=-2).max(axis=-1)
+    condition = size * _norm(inverse)
     return inverse, np.where(np.isfinite(condition), condition, np.inf)
 
 
@@ -98,6 +103,11 @@ class _Defect(NamedTuple):
     g: np.ndarray
     J: np.ndarray
     rounding: np.ndarray
+
+    def close(self, tol: float | None) -> np.ndarray:
+        """Whether each orbit (n,) is one, up to rounding or a tolerance."""
+        near = np.abs(self.g) <= (self.rounding if tol is None else tol)
+        return (near & np.isfinite(self.rounding)).all(axis=(1, 2))
 
 
 def shoot(
@@ -151,7 +161,7 @@ def _shoot(net, x, starts, tol, iterations) -> tuple[np.ndarray, np.ndarray]:
         if not len(active):
             break
         here = _defect(net, x, s)
-        close = (np.abs(here.g) <= (here.rounding if tol is None else tol)).all(axis=(1, 2))
+        close = here.close(tol)
         step = solve_cyclic(here.J, here.g[..., None])[0][..., 0]
         moved, better = _shortened(net, x, s, step, here.g, close)
         done = close & (~better if tol is None else True)
@@ -161,7 +171,7 @@ def _shoot(net, x, starts, tol, iterations) -> tuple[np.ndarray, np.ndarray]:
     if len(active):
         here = _defect(net, x, s)
         final[active] = s
-        converged[active] = (np.abs(here.g) <= (here.rounding if tol is None else tol)).all(axis=(1, 2))
+        converged[active] = here.close(tol)
     return final, converged
 
 

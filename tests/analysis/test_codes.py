@@ -189,7 +189,7 @@ def test_a_hundred_units(k, cycles, budget):
 
 
 def test_equal_seeds_give_equal_cycles():
-    net = rd.PiecewiseLinear.random(20, gain=3.0, rng=3, b=np.random.default_rng(3).standard_normal(20))
+    net, _ = uncoupled(30, 1)
     one, other = (search(net, None, 2, rng=np.random.default_rng(7), budget=500) for _ in range(2))
     assert len(one.states) and np.array_equal(one.states, other.states) and np.array_equal(one.hits, other.hits)
 
