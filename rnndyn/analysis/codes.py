@@ -42,7 +42,7 @@ class Found(NamedTuple):
     hits : (n,) int
         How many starts ended on the cycle.
     first : (n,) int
-        How many linear problems were solved until the cycle was found.
+        How many linear problems of one length were solved until the cycle was found.
     tried : int
         How many linear problems were solved.
     complete : bool
@@ -127,6 +127,7 @@ def search(
         raise TypeError(f"net is {net!r}, which is not piecewise linear: pass a PiecewiseLinear or a network with relu")
     cycles, complete = _Cycles(system), True
     for k in (k for k in range(1, period + 1) if period % k == 0):
+        cycles.before = cycles.tried
         with np.errstate(over="ignore", invalid="ignore"):  # an orbit that is not one of the network may lie anywhere
             if sequences(len(system.r), k) <= limit:
                 _exhaust(system, k, cycles)
@@ -156,7 +157,7 @@ class _Cycles:
     """The cycles so far, by their codes."""
 
     def __init__(self, system: Pieces) -> None:
-        self.system, self.tried = system, 0
+        self.system, self.tried, self.before = system, 0, 0
         self.proofs: dict[tuple[int, bytes], Proof] = {}
         self.hits: Counter[tuple[int, bytes]] = Counter()
         self.first: dict[tuple[int, bytes], int] = {}
@@ -179,7 +180,7 @@ class _Cycles:
         if name not in self.proofs:
             states, codes = (np.roll(part, -turn, axis=0) for part in (proof.states, proof.codes))
             self.proofs[name] = proof._replace(states=states, codes=codes)
-            self.first[name] = self.tried
+            self.first[name] = self.tried - self.before
         return name
 
     def _known(self, codes: np.ndarray, states: np.ndarray) -> tuple[int, bytes] | None:
