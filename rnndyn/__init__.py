@@ -13,6 +13,7 @@ _HOME = {
     "Leaky": "networks",
     "LSTM": "networks",
     "GRU": "networks",
+    "PiecewiseLinear": "networks",
     "Stack": "networks",
     "Bidirectional": "networks",
     "Map": "networks.map",

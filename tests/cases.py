@@ -23,6 +23,8 @@ class Case(NamedTuple):
     options: dict[str, Any] = {}  # of both, under the same names
     extra: dict[str, Callable] = {}  # further array fields: name -> (rng, H) -> array
     states: int = 1
+    names: dict[str, str] = {}  # where the class has other names for W_hh and b_h
+    smooth: bool = True  # a complex step may meet a kink of the others
 
     def network(self, rng, hidden_size, input_size=0, output_size=0, dtype="float64", **fields):
         """A network of this cell with every array random, biases included."""
@@ -32,6 +34,7 @@ class Case(NamedTuple):
             "W_hh": rng.standard_normal((rows, H)) / np.sqrt(H),
             "b_h": 0.5 * rng.standard_normal(rows),
         }
+        arrays = {self.names.get(field, field): array for field, array in arrays.items()}
         arrays |= {field: draw(rng, H) for field, draw in self.extra.items()}
         if output_size:
             arrays["W_hy"] = rng.standard_normal((output_size, H)) / np.sqrt(H)
@@ -42,7 +45,7 @@ class Case(NamedTuple):
 
     def parameters(self, net):
         """The fields of the network that the naive step takes, in float64."""
-        names = ("W_xh", "W_hh", "b_h", *self.extra)
+        names = (*(self.names.get(field, field) for field in ("W_xh", "W_hh", "b_h")), *self.extra)
         return {field: np.asarray(getattr(net, field), np.float64) for field in names}
 
     def states_by_hand(self, net, s0, inputs):
@@ -59,6 +62,10 @@ def leaks(rng, H):
     return rng.uniform(0.1, 0.9, H)
 
 
+def diagonal(rng, H):
+    return rng.uniform(-0.9, 0.9, H)
+
+
 def peepholes(rng, H):
     return 0.7 * rng.standard_normal((3, H))
 
@@ -68,16 +75,36 @@ def second_bias(rng, H):
 
 
 CASES = [
-    *(Case(f"elman-{a}", "Elman", 1, naive.elman_step, {"activation": a}) for a in naive.ACTIVATIONS),
+    *(
+        Case(f"elman-{a}", "Elman", 1, naive.elman_step, {"activation": a}, smooth=a != "relu")
+        for a in naive.ACTIVATIONS
+    ),
     Case("linear", "Linear", 1, naive.elman_step, {"activation": "identity"}),
     *(
-        Case(f"leaky-{form}-{a}", "Leaky", 1, naive.leaky_step, {"form": form, "activation": a}, {"alpha": alpha})
+        Case(
+            f"leaky-{form}-{a}",
+            "Leaky",
+            1,
+            naive.leaky_step,
+            {"form": form, "activation": a},
+            {"alpha": alpha},
+            smooth=a != "relu",
+        )
         for form, a, alpha in [
             ("rate", "tanh", leak),
             ("rate", "relu", leaks),
             ("voltage", "tanh", leaks),
             ("voltage", "sigmoid", leak),
         ]
+    ),
+    Case(
+        "piecewise-linear",
+        "PiecewiseLinear",
+        1,
+        naive.piecewise_linear_step,
+        extra={"A": diagonal},
+        names={"W_hh": "W", "b_h": "b"},
+        smooth=False,
     ),
     Case("lstm", "LSTM", 4, naive.lstm_step, states=2),
     Case("lstm-peephole", "LSTM", 4, naive.lstm_step, extra={"peephole": peepholes}, states=2),
@@ -95,13 +122,13 @@ FAMILIES = [
         "elman-tanh",
         "leaky-rate-relu",
         "leaky-voltage-tanh",
+        "piecewise-linear",
         "lstm-peephole",
         "gru-after-keep",
         "gru-before-write",
     )
 ]
-# A complex step may meet a kink of the others.
-SMOOTH = [case for case in CASES if case.options.get("activation") != "relu"]
+SMOOTH = [case for case in CASES if case.smooth]
 
 
 def examples(count):

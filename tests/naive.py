@@ -52,6 +52,11 @@ def leaky_step(h, x, W_xh, W_hh, b_h, alpha, form="rate", activation="tanh"):
     return (1 - alpha) * h + alpha * (W_hh @ phi(h) + W_xh @ x + b_h)
 
 
+def piecewise_linear_step(h, x, W_xh, W, b, A):
+    """Durstewitz 2017 eq 1 without noise: h' = A h + W max(h, 0) + b, A diagonal."""
+    return A * h + W @ relu(h) + W_xh @ x + b
+
+
 def lstm_step(state, x, W_xh, W_hh, b_h, peephole=None):
     """000 eq 5-10; the peepholes are those of Gers and of ONNX: i and f see c_{t-1}, o sees c_t. state = [h, c]."""
     h, c = np.split(state, 2)

@@ -7,5 +7,18 @@ from rnndyn.networks.gru import GRU
 from rnndyn.networks.leaky import Leaky
 from rnndyn.networks.lstm import LSTM
 from rnndyn.networks.map import Map
+from rnndyn.networks.piecewise import PiecewiseLinear
 
-__all__ = ["GRU", "LSTM", "Bidirectional", "Elman", "Gradients", "Leaky", "Linear", "Map", "Network", "Stack"]
+__all__ = [
+    "GRU",
+    "LSTM",
+    "Bidirectional",
+    "Elman",
+    "Gradients",
+    "Leaky",
+    "Linear",
+    "Map",
+    "Network",
+    "PiecewiseLinear",
+    "Stack",
+]

@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 
 import rnndyn.cells
-from rnndyn.cells import elman, gru, leaky, lstm
+from rnndyn.cells import elman, gru, leaky, lstm, piecewise
 from rnndyn.cells.contract import Cell
 
 CELLS = [
     *elman.CELLS.values(),
     *leaky.CELLS.values(),
+    piecewise.Piecewise,
     *map(lstm.cell, (False, True)),
     *map(gru.cell, ("after", "before")),
 ]

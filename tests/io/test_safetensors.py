@@ -18,6 +18,7 @@ NETWORKS = {
     "linear": lambda: rd.Linear.random(H, I, O, rng=0, process_noise=np.eye(H), observation_noise=[[2.0]]),
     "leaky": lambda: rd.Leaky.random(H, I, O, rng=0, alpha=0.1, form="voltage"),
     "leaky-alphas": lambda: rd.Leaky.random(H, I, O, rng=0, alpha=[0.1, 0.2, 0.3]),
+    "piecewise": lambda: rd.PiecewiseLinear.random(H, I, O, rng=0),
     "lstm": lambda: rd.LSTM.random(H, I, O, rng=0),
     "peephole": lambda: rd.LSTM.random(H, I, O, rng=0, peephole=np.ones((3, H))),
     "gru": lambda: rd.GRU.random(H, I, O, rng=0, reset="before", update="write"),

@@ -22,6 +22,7 @@ CELLS = {
     "leaky-alphas": lambda **k: rd.Leaky.random(
         H, I, O, rng=1, form="voltage", alpha=np.linspace(0.1, 0.9, H).astype(k.get("dtype", "float64")), **k
     ),
+    "piecewise": lambda **k: rd.PiecewiseLinear.random(H, I, O, rng=1, **k),
     "lstm": lambda **k: rd.LSTM.random(H, I, O, rng=1, **k),
     "lstm-peephole": lambda **k: rd.LSTM.random(
         H, I, O, rng=1, peephole=np.arange(3.0 * H).reshape(3, H).astype(k.get("dtype", "float64")), **k
@@ -303,13 +304,14 @@ def test_noise_up_to_rounding_is_a_covariance(rng):
 @every_cell
 def test_the_kernels_get_complete_weights(make):
     net = make()
-    gates = {"Elman": 1, "Linear": 1, "Leaky": 1, "GRU": 3, "LSTM": 4}[type(net).__name__]
-    bare = net.replace(b_h=None, **({"b_hn": None} if hasattr(net, "b_hn") else {}))
+    gates = {"GRU": 3, "LSTM": 4}.get(type(net).__name__, 1)
+    bare = net.replace(**{name: None for name in ("b_h", "b", "b_hn") if name in net.arrays()})
     for one in (net, bare):
         W_xh, W_hh, b_h, b_hn, q = one.cell_weights()
         assert (W_xh.shape, W_hh.shape, b_h.shape) == ((gates * H, I), (gates * H, H), (gates * H,))
         assert (b_hn is None) == (getattr(net, "reset", None) != "after") and q.ndim == 2 and q.shape[1] == H
-        assert len(q) == {"Leaky": 1}.get(type(net).__name__, 3 if getattr(net, "peephole", None) is not None else 0)
+        peepholes = 0 if getattr(net, "peephole", None) is None else 3
+        assert len(q) == {"Leaky": 1, "PiecewiseLinear": 1}.get(type(net).__name__, peepholes)
     assert not bare.cell_weights()[2].any()
     assert isinstance(net.cell, type)
 
