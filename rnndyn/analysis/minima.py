@@ -1,0 +1,150 @@
+"""Local minima of the speed |F(x) - x|: fixed points, where it is zero, and slow points, where it is not."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from rnndyn.analysis.newton import BATCH_ELEMENTS, Equation
+
+EPS = np.finfo(np.float64).eps
+NEWTON_STEPS = 20
+KNOWN = 1e-3  # a point whose error bound is larger is one of a continuum, for all that can be said
+
+
+class Minima(NamedTuple):
+    """Of n states: whether fixed, the speed and its error, gradient norm, error bound, Jacobian and its uncertainty."""
+
+    x: np.ndarray
+    fixed: np.ndarray
+    speed: np.ndarray
+    speed_error: np.ndarray
+    gradient_norm: np.ndarray
+    bound: np.ndarray
+    J: np.ndarray
+    J_error: np.ndarray
+
+    def take(self, rows) -> Minima:
+        """Some of the states (by index or mask)."""
+        return Minima(*(values[rows] for values in self))
+
+
+def minima(equation: Equation, states: np.ndarray, max_speed: float) -> Minima:
+    """Refine states that nearly minimise the speed, and bound their errors.
+
+    A fixed point is one whose G = F(x) - x is within its rounding error; its error bound is twice |G| and its rounding,
+    times ||(J - I)^-1||. Where G is not zero, the gradient of 1/2 |G|^2 is brought to zero by Newton's method; its
+    Hessian H (of differences of the gradient) has to be positive definite, and the bound is twice the gradient, with
+    its rounding, times ||H^-1||.
+
+    Parameters
+    ----------
+    equation
+        Whose motion it is.
+    states : (n, S)
+        From a search.
+    max_speed
+        Faster ones are left out.
+
+    Returns
+    -------
+    Minima
+        In no order; the bound is infinite where a state is no definite minimum.
+    """
+    parts = in_parts(lambda x: _of_part(equation, x, max_speed), states)
+    return parts.take(parts.speed <= max_speed)
+
+
+def _of_part(equation: Equation, x: np.ndarray, max_speed: float) -> Minima:
+    x, n, size = x.copy(), len(x), x.shape[1]
+    G, A, rounding = equation.at(x)
+    fixed = (np.abs(G) <= rounding).all(axis=1)
+    bound = np.full(n, np.inf)
+    slow = ~fixed & (np.linalg.norm(G, axis=1) <= max_speed)
+    for k in np.flatnonzero(slow):
+        x[k], bound[k] = _refined(equation, x[k])
+    G, A, rounding = equation.at(x)
+    gradient = (np.swapaxes(A, 1, 2) @ G[..., None])[..., 0]
+    speed, speed_error = np.linalg.norm(G, axis=1), np.linalg.norm(rounding, axis=1)
+    _, sizes, directions = np.linalg.svd(A)
+    bound = np.where(fixed, 2 * (speed + speed_error) / sizes[:, -1], bound)
+    off = np.where(bound < KNOWN * equation.scale, bound, 0)[:, None] * directions[:, -1]
+    change = np.linalg.norm(equation.at(x + off).A - A, ord=2, axis=(1, 2))
+    return Minima(x, fixed, speed, speed_error, np.linalg.norm(gradient, axis=1), bound, A + np.eye(size), change)
+
+
+def _refined(equation: Equation, x: np.ndarray) -> tuple[np.ndarray, float]:
+    """A stationary point of the speed near x, and its error bound; infinite if it is no definite minimum."""
+    start, best = x, np.inf
+    for _ in range(NEWTON_STEPS):
+        G, A, rounding = (values[0] for values in equation.at(x[None]))
+        g = A.T @ G
+        error = np.linalg.norm(np.abs(A).T @ rounding) + len(x) * EPS * np.linalg.norm(np.abs(A).T @ np.abs(G))
+        H = _hessian(equation, x)
+        curvature = np.linalg.eigvalsh(H) if np.isfinite(H).all() else np.array([-1.0])
+        if curvature[0] <= 1e-9 * abs(curvature[-1]):  # the accuracy of the differences
+            return start, np.inf
+        if np.linalg.norm(g) >= best:
+            break
+        best = float(np.linalg.norm(g))
+        bound = 2 * (best + error) / curvature[0]
+        refined, x = x, x - np.linalg.solve(H, g)
+        if np.linalg.norm(x - start) > 0.1 * equation.scale:
+            return start, np.inf
+    return refined, bound
+
+
+def _hessian(equation: Equation, x: np.ndarray) -> np.ndarray:
+    """Hessian (S, S) of 1/2 |G|^2, by central differences of the exact gradient A' G."""
+    h = EPS ** (1 / 3) * equation.scale
+    points = np.concatenate([x + h * np.eye(len(x)), x - h * np.eye(len(x))])
+    gradient = in_parts(lambda part: _gradient(equation, part), points)
+    H = (gradient[: len(x)] - gradient[len(x) :]) / (2 * h)
+    return (H + H.T) / 2
+
+
+def _gradient(equation: Equation, x: np.ndarray) -> np.ndarray:
+    G, A, _ = equation.at(x)
+    return (np.swapaxes(A, 1, 2) @ G[..., None])[..., 0]
+
+
+def merged(points: Minima, scale: float) -> Minima:
+    """One of all points whose error balls touch, that of the smallest bound; in the order of the first components."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+    from scipy.spatial import cKDTree
+
+    if not len(points.x):
+        return points
+    reach = np.minimum(points.bound, KNOWN * scale) + 1e-9 * scale
+    pairs = cKDTree(points.x).query_pairs(2 * reach.max(), output_type="ndarray")
+    gap = np.linalg.norm(points.x[pairs[:, 0]] - points.x[pairs[:, 1]], axis=1)
+    pairs = pairs[gap <= reach[pairs].sum(axis=1)]
+    n = len(points.x)
+    _, label = connected_components(coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(n, n)), False)
+    ranked = np.lexsort((points.bound, label))
+    points = points.take(ranked[np.unique(label[ranked], return_index=True)[1]])
+    return points.take(np.lexsort(np.round(points.x / (1e-8 * scale)).T[::-1]))
+
+
+def in_parts(function, *arrays: np.ndarray):
+    """Call a function of rows (n, S) with as many at a time as memory is meant for, and join what it returns.
+
+    Parameters
+    ----------
+    function
+        Of one array for each of `arrays`; returns an array, or a NamedTuple of arrays.
+    *arrays : (n, S), (n, S, S)
+        Rows.
+
+    Returns
+    -------
+    array or NamedTuple
+        As if called once.
+    """
+    rows = max(1, BATCH_ELEMENTS // max(1, arrays[0].shape[-1]) ** 2)
+    parts = [function(*(a[k : k + rows] for a in arrays)) for k in range(0, max(1, len(arrays[0])), rows)]
+    if not isinstance(parts[0], tuple):
+        return np.concatenate(parts)
+    return type(parts[0])(*(np.concatenate(values) for values in zip(*parts, strict=True)))
