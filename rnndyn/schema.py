@@ -125,6 +125,7 @@ RESULTS: dict[str, dict[str, Variable]] = {
         "topology": Variable(("manifold",), "1", "line, ring or unknown", "string"),
         "length": Variable(("manifold",), "1", "arc length from end to end, or around"),
         "length_error": Variable(("manifold",), "1", "estimated error of the length"),
+        "max_drift": Variable(("manifold",), "1/step", "largest speed along the manifold"),
         "first_end": Variable(("manifold",), "1", "why the manifold ends before the first sample", "string"),
         "last_end": Variable(("manifold",), "1", "why the manifold ends after the last sample", "string"),
         "manifold_status": _status("manifold"),

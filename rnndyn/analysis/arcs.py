@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from rnndyn.analysis.manifolds import SHORTEST, Curve, Foot, project
+from rnndyn.analysis.manifolds import SHORTEST, Curve, Foot, in_parts, project
 from rnndyn.analysis.newton import Equation
 from rnndyn.schema import Status
 
@@ -39,6 +39,10 @@ class Arc:
         tangent = self.spline(s, 1)
         return self.spline(s), tangent / np.linalg.norm(tangent, axis=1, keepdims=True)
 
+    def wrap(self, s: np.ndarray) -> np.ndarray:
+        """Arc lengths brought into the range of the curve."""
+        return np.mod(s, self.length) if self.closed else np.clip(s, 0, self.length)
+
     def equal(self, count: int) -> np.ndarray:
         """Arc lengths of so many states at equal distances, both ends of a line included."""
         return np.linspace(0, self.length, count, endpoint=not self.closed)
@@ -46,7 +50,7 @@ class Arc:
     def foot(self, equation: Equation, s: np.ndarray) -> Foot:
         """The states of the slow curve across from the spline's, at the arc lengths s (n,)."""
         x, tangent = self.at(s)
-        return project(equation, x, tangent, tangent)
+        return in_parts(lambda x, t: project(equation, x, t, t), x, tangent)
 
     def nearest(self, states: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Of states (n, S): arc length of the nearest point of the curve, and whether the state lies on it."""
@@ -72,7 +76,7 @@ def _by_arc_length(nodes: np.ndarray, closed: bool):
     return CubicSpline(s, nodes, bc_type=ends)
 
 
-def zeros(equation: Equation, arc: Arc, s: np.ndarray, foot: Foot) -> np.ndarray:
+def zeros(equation: Equation, arc: Arc, s: np.ndarray, foot: Foot) -> tuple[np.ndarray, np.ndarray]:
     """Fixed points on a slow curve, where the drift changes its sign.
 
     Bisection between neighbours whose drifts have opposite signs beyond their rounding errors. A double zero (a fixed
@@ -89,27 +93,41 @@ def zeros(equation: Equation, arc: Arc, s: np.ndarray, foot: Foot) -> np.ndarray
 
     Returns
     -------
-    (m, S) array
-        In the order of the curve.
+    (m, S) array, (m,) array
+        The points in the order of the curve, and bounds on their distance to the true ones: as far as one has to go
+        before the drift is larger than its rounding error.
     """
-    sign = np.where(np.abs(foot.drift) > foot.drift_error, np.sign(foot.drift), 0)
-    known = np.flatnonzero(sign)
+    known = np.flatnonzero(np.abs(foot.drift) > foot.drift_error)
+    s, sign = s[known], np.sign(foot.drift[known])
     if arc.closed and len(known):
-        s, sign, known = np.append(s, s + arc.length), np.append(sign, sign), np.append(known, known[0] + len(s))
-    turns = np.flatnonzero(sign[known[:-1]] != sign[known[1:]])
-    low, high, rising = s[known[turns]], s[known[turns + 1]], sign[known[turns + 1]]
-    period = arc.length if arc.closed else np.inf
-    for _ in range(REFINEMENTS if len(turns) else 0):
+        s, sign = np.append(s, s[0] + arc.length), np.append(sign, sign[0])
+    turns = np.flatnonzero(sign[:-1] != sign[1:])
+    if not len(turns):
+        return np.empty((0, foot.x.shape[1])), np.empty(0)
+    low, high, rising = s[turns], s[turns + 1], sign[turns + 1]
+
+    def sides(s):  # 1 beyond the zero, -1 before it, 0 where rounding hides the sign
+        there = arc.foot(equation, arc.wrap(s))
+        return np.where(np.abs(there.drift) > there.drift_error, np.sign(there.drift) * rising, 0)
+
+    first, last = low.copy(), high.copy()  # the surely known signs that enclose each zero most closely
+    for _ in range(REFINEMENTS):
         middle = (low + high) / 2
-        if (high - low <= 1e-14 * arc.length).all():
-            break
-        beyond = arc.foot(equation, np.mod(middle, period)).drift * rising > 0
-        low, high = np.where(beyond, low, middle), np.where(beyond, middle, high)
-    s = np.sort(np.mod((low + high) / 2, period))
-    return arc.foot(equation, s).x if len(s) else np.empty((0, foot.x.shape[1]))
+        side = sides(middle)
+        first, last = np.where(side < 0, middle, first), np.where(side > 0, middle, last)
+        low, high = np.where(side > 0, low, middle), np.where(side < 0, high, middle)
+        low, high = np.where(side == 0, middle, low), np.where(side == 0, middle, high)
+    reach = 1e-15 * arc.length
+    while ((last - first) > 4 * reach).any() and reach < arc.length:
+        reach *= 2
+        first = np.where(sides(low - reach) < 0, np.maximum(first, low - reach), first)
+        last = np.where(sides(low + reach) > 0, np.minimum(last, low + reach), last)
+    there = arc.foot(equation, arc.wrap(low))
+    real = np.abs(there.drift) <= 10 * there.drift_error  # not a jump of the drift, as at the kinks of ReLU units
+    return there.x[real], (np.maximum(last - low, low - first) + there.error)[real]
 
 
-def describe(equation: Equation, arc: Arc, ends: tuple[str, str], samples: int) -> tuple[dict[str, Any], np.ndarray]:
+def describe(equation: Equation, arc: Arc, ends: tuple[str, str], samples: int) -> tuple[dict[str, Any], tuple]:
     """What is reported of a slow curve.
 
     Parameters
@@ -123,20 +141,23 @@ def describe(equation: Equation, arc: Arc, ends: tuple[str, str], samples: int) 
 
     Returns
     -------
-    dict, (m, S) array
-        The result's variables of one manifold, and the fixed points on it.
+    dict, ((m, S) array, (m,) array)
+        The result's variables of one manifold, and the fixed points on it as from `zeros`.
     """
     s = arc.equal(samples)
     foot = arc.foot(equation, s)
     rates = np.linalg.eigvals(foot.A)
     others = np.abs(rates + 1)
     np.put_along_axis(others, np.abs(rates - foot.rate[:, None]).argmin(axis=1)[:, None], 0, axis=1)
+    dense = np.union1d(s, arc.spline.x[:-1] if arc.closed else arc.spline.x)
+    everywhere = arc.foot(equation, dense)
     ok = np.isfinite(foot.error).all() and not {"lost", "turn", "length"} & set(ends)
     described = {
         "dimension": 1,
         "topology": "ring" if arc.closed else "line",
         "length": arc.length,
         "length_error": arc.length_error,
+        "max_drift": np.abs(everywhere.drift).max(),
         "first_end": ends[0],
         "last_end": ends[1],
         "manifold_status": Status.OK if ok else Status.NOT_CONVERGED,
@@ -148,4 +169,4 @@ def describe(equation: Equation, arc: Arc, ends: tuple[str, str], samples: int) 
         "multiplier_along": 1 + foot.rate,
         "modulus_across": others.max(axis=1),
     }
-    return described, zeros(equation, arc, s, foot)
+    return described, zeros(equation, arc, dense, everywhere)

@@ -14,13 +14,13 @@ import numpy as np
 
 from rnndyn.analysis.completeness import Box
 from rnndyn.analysis.eigen import eigenvalues
-from rnndyn.analysis.newton import Equation
+from rnndyn.analysis.newton import BATCH_ELEMENTS, Equation
 
 ITERATIONS = 30
 PRECISION, GOOD = 1e-13, 1e-7  # of a state on the curve, relative to its size: aimed at, accepted
-LONGEST, FIRST, SHORTEST = 0.04, 0.004, 1e-7  # steps, of the size of the box
+LONGEST, LEAP, SHORTEST = 0.04, 1e-4, 1e-7  # steps, of the size of the box
 STILL = 1e-12  # a rate |mu - 1| that counts as zero
-TURN = 0.1  # radians between the tangents of neighbouring nodes
+TURN, CORNER = 0.1, 0.7  # radians between the tangents of neighbouring nodes: aimed at, and most at a kink
 NODES = 5000
 
 
@@ -112,7 +112,7 @@ def project(equation: Equation, x: np.ndarray, v: np.ndarray, across: np.ndarray
     t = v if across is None else across
     x, size = x.copy(), 1e-3 * equation.scale + np.linalg.norm(x, axis=1)
     step, active, zero = np.full(len(x), np.inf), np.ones(len(x), bool), np.zeros((len(x), 1))
-    for _ in range(ITERATIONS):
+    for k in range(ITERATIONS):
         G, A, rounding = equation.at(x)
         A = np.where(np.isfinite(A), A, 0)
         v, rate = _eigenpair(A, v)
@@ -120,7 +120,8 @@ def project(equation: Equation, x: np.ndarray, v: np.ndarray, across: np.ndarray
         solution = _solve(M, np.append(-G, zero, axis=1))
         last, step = step, np.linalg.norm(solution[:, :-1], axis=1)
         stalled = (step > 0.5 * last) & (step <= GOOD * size)  # at the rounding error
-        active &= (step > PRECISION * size) & (step < size) & ~stalled
+        wandering = (step > 0.9 * last) & (k > 3)  # to and fro across the kink of a ReLU, say
+        active &= (step > PRECISION * size) & (step < size) & ~stalled & ~wandering
         if not active.any():
             break
         x[active] += solution[active, :-1]
@@ -195,23 +196,40 @@ def trace(equation: Equation, box: Box, start: Foot, separation: float) -> Curve
 def _walk(equation, box, start, v, separation) -> tuple[list, list, str]:
     """Nodes from the start to the end on one side, their tangents, and why it ends."""
     size = float(np.linalg.norm(box.high - box.low)) / 2
-    x, h, end = start.x[0], FIRST * size, ""
-    nodes, tangents, v = [x], [v[0]], v[0]
+    x, v, h, end = start.x[0], v[0], LEAP * size, ""
+    nodes, tangents = [x], [v]
     while h > SHORTEST * size and len(nodes) < NODES:
-        foot = project(equation, (x + h * v)[None], v[None])
-        reason = _fault(foot, box, x, v, h, separation)
-        turn = np.arccos(np.clip(foot.v[0] @ v, -1, 1))
-        if reason or turn > 2 * TURN:
-            end, h = reason or "turn", h / 2
+        foot, turn, reason = _next(equation, box, x, v, h, separation)
+        if reason in ("lost", "turn") and h <= LEAP * size:
+            foot, turn, reason, h = _leap(equation, box, x, v, size, separation)
+        if reason:
+            end, h = reason, h / 2
             continue
         if len(nodes) > 3 and _passes(start.x[0], x, foot.x[0]):
             return nodes, tangents, "closed"
         x, v = foot.x[0], foot.v[0]
         nodes.append(x)
         tangents.append(v)
-        if end in ("", "turn"):  # near a true end steps only become shorter
-            h = min(h * min(1.5, TURN / max(turn, 1e-9)), LONGEST * size)
+        if end in ("", "turn", "lost"):  # near a true end steps only become shorter
+            h, end = min(h * min(1.5, TURN / max(turn, 1e-9)), LONGEST * size), ""
     return nodes, tangents, end or "length"
+
+
+def _next(equation, box, x, v, h, separation, most=2 * TURN) -> tuple[Foot, float, str]:
+    """A step along the tangent: the new state, the angle between the tangents, and what is wrong with it, or nothing."""
+    foot = project(equation, (x + h * v)[None], v[None])
+    turn = float(np.arccos(np.clip(foot.v[0] @ v, -1, 1)))
+    return foot, turn, _fault(foot, box, x, v, h, separation) or ("turn" if turn > most else "")
+
+
+def _leap(equation, box, x, v, size, separation) -> tuple[Foot, float, str, float]:
+    """The shortest step that crosses a place where the curve is broken, as at the kinks of ReLU units."""
+    h = LEAP * size
+    while True:
+        h = 2 * h
+        foot, turn, reason = _next(equation, box, x, v, h, separation, CORNER)
+        if reason not in ("lost", "turn") or h > LONGEST * size:
+            return foot, turn, reason, LEAP * size if not reason else 0.0
 
 
 def _fault(foot: Foot, box: Box, x, v, h, separation) -> str:
@@ -229,3 +247,25 @@ def _passes(point: np.ndarray, x: np.ndarray, y: np.ndarray) -> bool:
     way, off = y - x, point - x
     share = (off @ way) / (way @ way)
     return bool(0 <= share <= 1 and np.linalg.norm(off - share * way) <= 0.2 * np.linalg.norm(way))
+
+
+def in_parts(function, *arrays: np.ndarray):
+    """Call a function of rows (n, S) with as many at a time as memory is meant for, and join what it returns.
+
+    Parameters
+    ----------
+    function
+        Of one array for each of `arrays`; returns an array, or a NamedTuple of arrays.
+    *arrays : (n, S), (n, S, S)
+        Rows.
+
+    Returns
+    -------
+    array or NamedTuple
+        As if called once.
+    """
+    rows = max(1, BATCH_ELEMENTS // max(1, arrays[0].shape[-1]) ** 2)
+    parts = [function(*(a[k : k + rows] for a in arrays)) for k in range(0, max(1, len(arrays[0])), rows)]
+    if not isinstance(parts[0], tuple):
+        return np.concatenate(parts)
+    return type(parts[0])(*(np.concatenate(values) for values in zip(*parts, strict=True)))

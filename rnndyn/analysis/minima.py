@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rnndyn.analysis.newton import BATCH_ELEMENTS, Equation
+from rnndyn.analysis.manifolds import in_parts
+from rnndyn.analysis.newton import Equation
 
 EPS = np.finfo(np.float64).eps
 NEWTON_STEPS = 20
@@ -30,7 +31,7 @@ class Minima(NamedTuple):
         return Minima(*(values[rows] for values in self))
 
 
-def minima(equation: Equation, states: np.ndarray, max_speed: float) -> Minima:
+def minima(equation: Equation, states: np.ndarray, max_speed: float, known: np.ndarray | None = None) -> Minima:
     """Refine states that nearly minimise the speed, and bound their errors.
 
     A fixed point is one whose G = F(x) - x is within its rounding error; its error bound is twice |G| and its rounding,
@@ -46,20 +47,23 @@ def minima(equation: Equation, states: np.ndarray, max_speed: float) -> Minima:
         From a search.
     max_speed
         Faster ones are left out.
+    known : (n,), optional
+        Error bounds of states that are known to be fixed points; infinite for the others.
 
     Returns
     -------
     Minima
         In no order; the bound is infinite where a state is no definite minimum.
     """
-    parts = in_parts(lambda x: _of_part(equation, x, max_speed), states)
-    return parts.take(parts.speed <= max_speed)
+    known = np.full(len(states), np.inf) if known is None else known
+    found = in_parts(lambda x, known: _of_part(equation, x, known, max_speed), states, known)
+    return found.take(found.speed <= max_speed)
 
 
-def _of_part(equation: Equation, x: np.ndarray, max_speed: float) -> Minima:
+def _of_part(equation: Equation, x: np.ndarray, known: np.ndarray, max_speed: float) -> Minima:
     x, n, size = x.copy(), len(x), x.shape[1]
     G, A, rounding = equation.at(x)
-    fixed = (np.abs(G) <= rounding).all(axis=1)
+    fixed = (np.abs(G) <= rounding).all(axis=1) | np.isfinite(known)
     bound = np.full(n, np.inf)
     slow = ~fixed & (np.linalg.norm(G, axis=1) <= max_speed)
     for k in np.flatnonzero(slow):
@@ -68,7 +72,7 @@ def _of_part(equation: Equation, x: np.ndarray, max_speed: float) -> Minima:
     gradient = (np.swapaxes(A, 1, 2) @ G[..., None])[..., 0]
     speed, speed_error = np.linalg.norm(G, axis=1), np.linalg.norm(rounding, axis=1)
     _, sizes, directions = np.linalg.svd(A)
-    bound = np.where(fixed, 2 * (speed + speed_error) / sizes[:, -1], bound)
+    bound = np.minimum(np.where(fixed, 2 * (speed + speed_error) / sizes[:, -1], bound), known)
     off = np.where(bound < KNOWN * equation.scale, bound, 0)[:, None] * directions[:, -1]
     change = np.linalg.norm(equation.at(x + off).A - A, ord=2, axis=(1, 2))
     return Minima(x, fixed, speed, speed_error, np.linalg.norm(gradient, axis=1), bound, A + np.eye(size), change)
@@ -126,25 +130,3 @@ def merged(points: Minima, scale: float) -> Minima:
     ranked = np.lexsort((points.bound, label))
     points = points.take(ranked[np.unique(label[ranked], return_index=True)[1]])
     return points.take(np.lexsort(np.round(points.x / (1e-8 * scale)).T[::-1]))
-
-
-def in_parts(function, *arrays: np.ndarray):
-    """Call a function of rows (n, S) with as many at a time as memory is meant for, and join what it returns.
-
-    Parameters
-    ----------
-    function
-        Of one array for each of `arrays`; returns an array, or a NamedTuple of arrays.
-    *arrays : (n, S), (n, S, S)
-        Rows.
-
-    Returns
-    -------
-    array or NamedTuple
-        As if called once.
-    """
-    rows = max(1, BATCH_ELEMENTS // max(1, arrays[0].shape[-1]) ** 2)
-    parts = [function(*(a[k : k + rows] for a in arrays)) for k in range(0, max(1, len(arrays[0])), rows)]
-    if not isinstance(parts[0], tuple):
-        return np.concatenate(parts)
-    return type(parts[0])(*(np.concatenate(values) for values in zip(*parts, strict=True)))

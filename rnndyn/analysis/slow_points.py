@@ -11,9 +11,10 @@ from rnndyn.analysis import front
 from rnndyn.analysis.arcs import Arc, describe
 from rnndyn.analysis.completeness import Box, invariant_box
 from rnndyn.analysis.eigen import eigenvalues
-from rnndyn.analysis.manifolds import project, slow_modes, slow_vector, trace
-from rnndyn.analysis.minima import KNOWN, Minima, in_parts, merged, minima
+from rnndyn.analysis.manifolds import in_parts, project, slow_modes, slow_vector, trace
+from rnndyn.analysis.minima import KNOWN, Minima, merged, minima
 from rnndyn.analysis.newton import Equation, solve
+from rnndyn.analysis.sheets import sheets
 from rnndyn.analysis.starts import visited
 from rnndyn.errors import check_device
 from rnndyn.networks.map import Map
@@ -24,9 +25,19 @@ if TYPE_CHECKING:
     from xarray import Dataset
 
 MOST_MANIFOLDS = 64
+SAME, SHORT = 1e-6, 1e-4  # distance of states that are one; length of a curve that is none, of the size of the box
 ALONG = ("arc_length", "drift", "drift_error", "multiplier_along", "modulus_across")
-OF_MANIFOLD: dict[str, Any] = {"dimension": int, "topology": "U10", "length": float, "length_error": float}
-OF_MANIFOLD |= {"first_end": "U10", "last_end": "U10", "manifold_status": int}
+STATES_ALONG = ("sample_state", "tangent")
+OF_MANIFOLD: dict[str, tuple[Any, Any]] = {  # dtype, and what stands where it is not known
+    "dimension": (int, 0),
+    "topology": ("U7", "unknown"),
+    "length": (float, np.nan),
+    "length_error": (float, np.nan),
+    "max_drift": (float, np.nan),
+    "first_end": ("U10", "unknown"),
+    "last_end": ("U10", "unknown"),
+    "manifold_status": (int, Status.OK),
+}
 
 
 def slow_points(
@@ -82,7 +93,7 @@ def slow_points(
         tells from their neighbours are not listed.
 
         Manifolds: ``dimension (manifold)``, ``topology (manifold)`` "line", "ring", or "unknown" (two dimensions or
-        more, of which no more is said), ``length`` with ``length_error``, ``first_end`` and ``last_end`` (why it ends:
+        more, of which no more is said), ``length`` with ``length_error``, ``max_drift`` (the largest speed anywhere along it), ``first_end`` and ``last_end`` (why it ends:
         "separation" lost, "box" left, "closed", "lost"; or "length" or "turn" where it was given up),
         ``manifold_status``; along each of the samples: ``arc_length (manifold, sample)``, ``sample_state (manifold,
         sample, state)``, ``drift`` (signed speed along the tangent, per step) with ``drift_error``, ``tangent``,
@@ -126,56 +137,85 @@ def slow_points(
         states, _ = solve(equation, first, None)
         states = states[np.isfinite(states).all(axis=1)]
         states = states[box.holds(states)]
-        manifolds, on_them = _manifolds(equation, box, states, separation, samples)
-        points = merged(minima(equation, np.concatenate([states, on_them]), max_speed), equation.scale)
+        manifolds, on_them, bounds = _manifolds(equation, box, states, separation, samples)
+        known = np.append(np.full(len(states), np.inf), bounds)
+        points = minima(equation, np.concatenate([states, on_them]), max_speed, known)
+        points = merged(points, equation.scale)
         data = _point_variables(equation, points, manifolds)
     data |= _manifold_variables(manifolds, samples, net.state_size)
     return schema.build("slow_points", data, net=net, call=call, attrs={"n_starts": len(first)})
 
 
 class Manifold(NamedTuple):
-    """One slow manifold, as the result describes it; `arc` is None unless it is a curve."""
+    """One slow manifold, as the result describes it: a curve, or only states that lie on it."""
 
-    arc: Arc | None
     described: dict[str, Any]
+    arc: Arc | None
+    states: np.ndarray
+
+    def holds(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Of states (n, S): arc length (NaN if there is none), and whether they lie on it."""
+        from scipy.spatial import cKDTree
+
+        if self.arc is not None:
+            return self.arc.nearest(x)
+        return np.full(len(x), np.nan), cKDTree(self.states).query(x)[0] <= SAME
 
 
-def _manifolds(equation, box: Box, states, separation, samples) -> tuple[list[Manifold], np.ndarray]:
-    """The slow manifolds through states, and the fixed points that were found on the way."""
-    size = float(np.linalg.norm(box.high - box.low)) / 2
+def _manifolds(equation, box: Box, states, separation, samples) -> tuple[list[Manifold], np.ndarray, np.ndarray]:
+    """The slow manifolds through states, the fixed points that were found on the way, and their error bounds."""
     G, A, _ = in_parts(equation.at, states)
     modes = in_parts(lambda A: slow_modes(A + np.eye(A.shape[1]), separation), A)
-    near = np.flatnonzero(modes == 1)
-    near = near[np.argsort(np.linalg.norm(G[near], axis=1), kind="stable")]
-    feet = in_parts(lambda A, x: project(equation, x, slow_vector(A)), A[near], states[near])
+    order = np.argsort(np.linalg.norm(G, axis=1), kind="stable")
+    states, A, modes = states[order], A[order], modes[order]
+    curves, fixed, bounds = _curves(equation, box, states[modes == 1], A[modes == 1], separation, samples)
+    found = list(curves)
+    for d in np.unique(modes[modes > 1]):
+        on_none = np.flatnonzero(modes == d)
+        for curve in curves:
+            on_none = on_none[~curve.holds(states[on_none])[1]]
+        label = sheets(equation, states[on_none], int(d), separation) if len(on_none) else np.empty(0, int)
+        for k in range(label.max(initial=-1) + 1):
+            found.append(Manifold({"dimension": d, "topology": "unknown"}, None, states[on_none[label == k]]))
+    return found, fixed, bounds
+
+
+def _curves(equation, box: Box, states, A, separation, samples) -> tuple[list[Manifold], np.ndarray, np.ndarray]:
+    """The slow curves through states with one slow mode; the fixed points on them, and their error bounds."""
+    size = float(np.linalg.norm(box.high - box.low)) / 2
+    feet = in_parts(lambda A, x: project(equation, x, slow_vector(A)), A, states)
     feet = feet.take(np.isfinite(feet.error) & box.holds(feet.x))
-    found, fixed = [], [np.empty((0, states.shape[1]))]
+    found, fixed, bounds = [], [np.empty((0, states.shape[1]))], [np.empty(0)]
     while len(feet.x) and len(found) < MOST_MANIFOLDS:
         curve, left = trace(equation, box, feet.take([0]), separation), np.arange(len(feet.x)) > 0
         if len(curve.nodes) > 3:
             arc = Arc(curve, size)
-            described, on_it = describe(equation, arc, curve.ends, samples)
-            found.append(Manifold(arc, described))
-            fixed.append(on_it)
             left &= ~arc.nearest(feet.x)[1]
+            if arc.length > SHORT * size:
+                described, (on_it, bound) = describe(equation, arc, curve.ends, samples)
+                found.append(Manifold(described, arc, arc.at(described["arc_length"])[0]))
+                fixed.append(on_it)
+                bounds.append(bound)
         feet = feet.take(left)
-    return found, np.concatenate(fixed)
+    return found, np.concatenate(fixed), np.concatenate(bounds)
 
 
 def _manifold_variables(manifolds: list[Manifold], samples: int, size: int) -> dict[str, np.ndarray]:
-    shapes: dict[str, tuple[int, ...]] = dict.fromkeys(ALONG, (samples,))
-    shapes |= {"sample_state": (samples, size), "tangent": (samples, size)}
-    return {
-        name: np.array([m.described[name] for m in manifolds], dtype).reshape(-1, *shapes.get(name, ()))
-        for name, dtype in (OF_MANIFOLD | dict.fromkeys(shapes, "f8")).items()
-    }
+    data = {}
+    for name, (dtype, missing) in OF_MANIFOLD.items():
+        data[name] = np.array([m.described.get(name, missing) for m in manifolds], dtype)
+    for name in (*ALONG, *STATES_ALONG):
+        shape = (samples, size) if name in STATES_ALONG else (samples,)
+        data[name] = np.array([m.described.get(name, np.full(shape, np.nan)) for m in manifolds]).reshape(-1, *shape)
+    return data
 
 
 def _point_variables(equation, points: Minima, manifolds: list[Manifold]) -> dict[str, np.ndarray]:
     manifold, position = np.full(len(points.x), -1), np.full(len(points.x), np.nan)
     for k, one in enumerate(manifolds):
-        if one.arc is not None and len(points.x):
-            s, on_it = one.arc.nearest(points.x)
+        if len(points.x):
+            s, on_it = one.holds(points.x)
+            on_it &= manifold < 0
             manifold[on_it], position[on_it] = k, s[on_it]
     listed = (points.bound < KNOWN * equation.scale) | (manifold < 0)
     points, manifold, position = points.take(listed), manifold[listed], position[listed]
