@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from xarray import Dataset
 
 MOST_MANIFOLDS = 64
+STATIONARY = 1e-4  # cosine of the angle between G and what a small step can change of it
 SAME, SHORT = 1e-6, 1e-4  # distance of states that are one; length of a curve that is none, of the size of the box
 ALONG = ("arc_length", "drift", "drift_error", "multiplier_along", "modulus_across")
 STATES_ALONG = ("sample_state", "tangent")
@@ -93,12 +94,12 @@ def slow_points(
         tells from their neighbours are not listed.
 
         Manifolds: ``dimension (manifold)``, ``topology (manifold)`` "line", "ring", or "unknown" (two dimensions or
-        more, of which no more is said), ``length`` with ``length_error``, ``max_drift`` (the largest speed anywhere along it), ``first_end`` and ``last_end`` (why it ends:
-        "separation" lost, "box" left, "closed", "lost"; or "length" or "turn" where it was given up),
-        ``manifold_status``; along each of the samples: ``arc_length (manifold, sample)``, ``sample_state (manifold,
-        sample, state)``, ``drift`` (signed speed along the tangent, per step) with ``drift_error``, ``tangent``,
-        ``multiplier_along`` (of the slow mode) and ``modulus_across`` (largest of all others: below 1 the manifold
-        attracts).
+        more, of which no more is said), ``length`` with ``length_error``, ``max_drift`` (the largest speed anywhere
+        along it), ``first_end`` and ``last_end`` (why it ends: "separation" lost, "box" left, "closed", "lost"; or
+        "length" or "turn" where it was given up), ``manifold_status``; along each of the samples: ``arc_length
+        (manifold, sample)``, ``sample_state (manifold, sample, state)``, ``drift`` (signed speed along the tangent, per
+        step) with ``drift_error``, ``tangent``, ``multiplier_along`` (of the slow mode) and ``modulus_across`` (largest
+        of all others: below 1 the manifold attracts).
 
     Raises
     ------
@@ -126,8 +127,8 @@ def slow_points(
     x = front.constant_input(net, input)
     x = None if x is None else x.astype(np.float64)
     double = net if isinstance(net, Map) else net.astype("float64")
-    known = invariant_box(double, Box(*[np.zeros(0) if x is None else x] * 2))
-    box = known or Box(np.full(net.state_size, -limit), np.full(net.state_size, limit))
+    inputs = Box(*[np.zeros(0) if x is None else x] * 2)
+    box = invariant_box(double, inputs) or Box(np.full(net.state_size, -limit), np.full(net.state_size, limit))
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         if np.ndim(starts):
             first = as_array(starts, "starts", ("point", "state"), sizes={"state": net.state_size}, dtype="float64")
@@ -164,7 +165,11 @@ class Manifold(NamedTuple):
 
 def _manifolds(equation, box: Box, states, separation, samples) -> tuple[list[Manifold], np.ndarray, np.ndarray]:
     """The slow manifolds through states, the fixed points that were found on the way, and their error bounds."""
-    G, A, _ = in_parts(equation.at, states)
+    G, A, rounding = in_parts(equation.at, states)
+    gradient = np.linalg.norm(np.einsum("nij,ni->nj", A, G), axis=1)
+    still = (np.abs(G) <= rounding).all(axis=1)
+    still |= gradient <= STATIONARY * np.linalg.norm(A, axis=(1, 2)) * np.linalg.norm(G, axis=1)
+    G, A, states = G[still], A[still], states[still]
     modes = in_parts(lambda A: slow_modes(A + np.eye(A.shape[1]), separation), A)
     order = np.argsort(np.linalg.norm(G, axis=1), kind="stable")
     states, A, modes = states[order], A[order], modes[order]
@@ -185,7 +190,8 @@ def _curves(equation, box: Box, states, A, separation, samples) -> tuple[list[Ma
     size = float(np.linalg.norm(box.high - box.low)) / 2
     feet = in_parts(lambda A, x: project(equation, x, slow_vector(A)), A, states)
     feet = feet.take(np.isfinite(feet.error) & box.holds(feet.x))
-    found, fixed, bounds = [], [np.empty((0, states.shape[1]))], [np.empty(0)]
+    found: list[Manifold] = []
+    fixed, bounds = [np.empty((0, states.shape[1]))], [np.empty(0)]
     while len(feet.x) and len(found) < MOST_MANIFOLDS:
         curve, left = trace(equation, box, feet.take([0]), separation), np.arange(len(feet.x)) > 0
         if len(curve.nodes) > 3:
