@@ -10,7 +10,9 @@ from rnndyn.analysis.manifolds import in_parts
 from rnndyn.analysis.newton import Equation
 
 EPS = np.finfo(np.float64).eps
-NEWTON_STEPS = 20
+HESSIANS, NEWTON_STEPS = 4, 20  # at most, of a refinement; steps with one Hessian
+NEAR = 1e-4  # a move after which the Hessian is still good
+STATIONARY = 1e-4  # cosine of the angle between G and what a small step can change of it
 KNOWN = 1e-3  # a point whose error bound is larger is one of a continuum, for all that can be said
 
 
@@ -65,11 +67,11 @@ def _of_part(equation: Equation, x: np.ndarray, known: np.ndarray, max_speed: fl
     G, A, rounding = equation.at(x)
     fixed = (np.abs(G) <= rounding).all(axis=1) | np.isfinite(known)
     bound = np.full(n, np.inf)
-    slow = ~fixed & (np.linalg.norm(G, axis=1) <= max_speed)
+    slow = ~fixed & stationary(G, A) & (np.linalg.norm(G, axis=1) <= max_speed)
     for k in np.flatnonzero(slow):
         x[k], bound[k] = _refined(equation, x[k])
     G, A, rounding = equation.at(x)
-    gradient = (np.swapaxes(A, 1, 2) @ G[..., None])[..., 0]
+    gradient = np.einsum("nij,ni->nj", A, G)
     speed, speed_error = np.linalg.norm(G, axis=1), np.linalg.norm(rounding, axis=1)
     _, sizes, directions = np.linalg.svd(A)
     bound = np.minimum(np.where(fixed, 2 * (speed + speed_error) / sizes[:, -1], bound), known)
@@ -78,25 +80,31 @@ def _of_part(equation: Equation, x: np.ndarray, known: np.ndarray, max_speed: fl
     return Minima(x, fixed, speed, speed_error, np.linalg.norm(gradient, axis=1), bound, A + np.eye(size), change)
 
 
+def stationary(G: np.ndarray, A: np.ndarray) -> np.ndarray:
+    """Whether no small step changes |G| (n, S), to first order and nearly, where A (n, S, S) is its Jacobian."""
+    gradient = np.linalg.norm(np.einsum("nij,ni->nj", A, G), axis=1)
+    return gradient <= STATIONARY * np.linalg.norm(A, axis=(1, 2)) * np.linalg.norm(G, axis=1)
+
+
 def _refined(equation: Equation, x: np.ndarray) -> tuple[np.ndarray, float]:
     """A stationary point of the speed near x, and its error bound; infinite if it is no definite minimum."""
-    start, best = x, np.inf
-    for _ in range(NEWTON_STEPS):
-        G, A, rounding = (values[0] for values in equation.at(x[None]))
-        g = A.T @ G
-        error = np.linalg.norm(np.abs(A).T @ rounding) + len(x) * EPS * np.linalg.norm(np.abs(A).T @ np.abs(G))
-        H = _hessian(equation, x)
+    for _ in range(HESSIANS):
+        start, best, H = x, np.inf, _hessian(equation, x)
         curvature = np.linalg.eigvalsh(H) if np.isfinite(H).all() else np.array([-1.0])
         if curvature[0] <= 1e-9 * abs(curvature[-1]):  # the accuracy of the differences
             return start, np.inf
-        if np.linalg.norm(g) >= best:
-            break
-        best = float(np.linalg.norm(g))
-        bound = 2 * (best + error) / curvature[0]
-        refined, x = x, x - np.linalg.solve(H, g)
-        if np.linalg.norm(x - start) > 0.1 * equation.scale:
-            return start, np.inf
-    return refined, bound
+        for _ in range(NEWTON_STEPS):
+            G, A, rounding = (values[0] for values in equation.at(x[None]))
+            g = A.T @ G
+            if not np.linalg.norm(g) < best:
+                break
+            kept, best = x, float(np.linalg.norm(g))
+            error = np.linalg.norm(np.abs(A).T @ (rounding + len(x) * EPS * np.abs(G)))
+            x = x - np.linalg.solve(H, g)
+        x, bound = kept, 2 * (best + error) / curvature[0]
+        if np.linalg.norm(x - start) <= NEAR * equation.scale:
+            return x, float(bound)
+    return x, np.inf
 
 
 def _hessian(equation: Equation, x: np.ndarray) -> np.ndarray:
@@ -110,7 +118,7 @@ def _hessian(equation: Equation, x: np.ndarray) -> np.ndarray:
 
 def _gradient(equation: Equation, x: np.ndarray) -> np.ndarray:
     G, A, _ = equation.at(x)
-    return (np.swapaxes(A, 1, 2) @ G[..., None])[..., 0]
+    return np.einsum("nij,ni->nj", A, G)
 
 
 def merged(points: Minima, scale: float) -> Minima:

@@ -32,13 +32,13 @@ def sheets(equation: Equation, states: np.ndarray, dimension: int, separation: f
     (n,) int array
         Number of the manifold of each state, from 0.
     """
-    from scipy.sparse import coo_array
+    from scipy.sparse import coo_array, csr_array
     from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
     from scipy.spatial.distance import cdist
 
     n = len(states)
     gap = cdist(states, states)
-    tree = minimum_spanning_tree(gap + np.finfo(float).tiny).tocoo()  # a distance of zero would be no edge
+    tree = minimum_spanning_tree(csr_array(gap + 1e-12 * equation.scale)).tocoo()  # a distance of zero is no edge
     a, b = tree.row, tree.col
     middle = (states[a] + states[b]) / 2
     foot, J = _descend(equation, middle, dimension)

@@ -12,7 +12,7 @@ from rnndyn.analysis.arcs import Arc, describe
 from rnndyn.analysis.completeness import Box, invariant_box
 from rnndyn.analysis.eigen import eigenvalues
 from rnndyn.analysis.manifolds import in_parts, project, slow_modes, slow_vector, trace
-from rnndyn.analysis.minima import KNOWN, Minima, merged, minima
+from rnndyn.analysis.minima import KNOWN, Minima, merged, minima, stationary
 from rnndyn.analysis.newton import Equation, solve
 from rnndyn.analysis.sheets import sheets
 from rnndyn.analysis.starts import visited
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from xarray import Dataset
 
 MOST_MANIFOLDS = 64
-STATIONARY = 1e-4  # cosine of the angle between G and what a small step can change of it
 SAME, SHORT = 1e-6, 1e-4  # distance of states that are one; length of a curve that is none, of the size of the box
 ALONG = ("arc_length", "drift", "drift_error", "multiplier_along", "modulus_across")
 STATES_ALONG = ("sample_state", "tangent")
@@ -166,9 +165,7 @@ class Manifold(NamedTuple):
 def _manifolds(equation, box: Box, states, separation, samples) -> tuple[list[Manifold], np.ndarray, np.ndarray]:
     """The slow manifolds through states, the fixed points that were found on the way, and their error bounds."""
     G, A, rounding = in_parts(equation.at, states)
-    gradient = np.linalg.norm(np.einsum("nij,ni->nj", A, G), axis=1)
-    still = (np.abs(G) <= rounding).all(axis=1)
-    still |= gradient <= STATIONARY * np.linalg.norm(A, axis=(1, 2)) * np.linalg.norm(G, axis=1)
+    still = (np.abs(G) <= rounding).all(axis=1) | stationary(G, A)
     G, A, states = G[still], A[still], states[still]
     modes = in_parts(lambda A: slow_modes(A + np.eye(A.shape[1]), separation), A)
     order = np.argsort(np.linalg.norm(G, axis=1), kind="stable")
