@@ -118,7 +118,7 @@ RESULTS: dict[str, dict[str, Variable]] = {
         "eigenvalue": Variable(("point", "mode"), "1", "eigenvalue of the Jacobian of F", "c"),
         "n_unstable": Variable(("point",), "1", "number of eigenvalues outside the unit circle", "i"),
         "stability": Variable(("point",), "1", "stable, unstable or undecided within the error bound", "string"),
-        "manifold": Variable(("point",), "1", "manifold that the point lies on; -1 for none", "i"),
+        "on_manifold": Variable(("point",), "1", "manifold that the point lies on; -1 for none", "i"),
         "position": Variable(("point",), "1", "arc length along its manifold"),
         "status": _status("point"),
         "dimension": Variable(("manifold",), "1", "number of slow modes", "i"),

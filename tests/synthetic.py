@@ -46,7 +46,7 @@ def slow_points(manifolds=2, samples=16, size=4):
     for m in range(manifolds):
         circle[m, :, :2] = (m + 1) * np.stack([np.cos(angle), np.sin(angle)], axis=1)
         tangent[m, :, :2] = np.stack([-np.sin(angle), np.cos(angle)], axis=1)
-    variables = {"state": circle[:, 0], "kind": np.full(manifolds, "fixed"), "manifold": np.arange(manifolds)}
+    variables = {"state": circle[:, 0], "kind": np.full(manifolds, "fixed"), "on_manifold": np.arange(manifolds)}
     variables |= {name: np.zeros(manifolds) for name in ("speed", "gradient_norm", "position")}
     variables |= {name: np.full(manifolds, 1e-12) for name in ("speed_error", "error_bound")}
     variables |= {"eigenvalue": np.full((manifolds, size), 0.5), "n_unstable": np.zeros(manifolds, int)}

@@ -88,9 +88,9 @@ def slow_points(
         Points: ``state (point, state)``, ``kind (point)`` "fixed" or "slow", ``speed (point)`` and its rounding error
         ``speed_error``, ``gradient_norm (point)`` of 1/2 |F(x) - x|^2, ``error_bound (point)`` on the distance to the
         true point (an estimate), ``eigenvalue (point, mode)``, ``n_unstable``, ``stability`` as in
-        `rnndyn.fixed_points`, ``manifold (point)`` that it lies on (-1: none) and its ``position (point)`` there (arc
-        length), ``status (point)``: 0, 4 (singular), or 1 (not converged). States on a manifold that no error bound
-        tells from their neighbours are not listed.
+        `rnndyn.fixed_points`, ``on_manifold (point)``, the one that it lies on (-1: none) and its ``position (point)``
+        there (arc length), ``status (point)``: 0, 4 (singular), or 1 (not converged). States on a manifold that no error
+        bound tells from their neighbours are not listed.
 
         Manifolds: ``dimension (manifold)``, ``topology (manifold)`` "line", "ring", or "unknown" (two dimensions or
         more, of which no more is said), ``length`` with ``length_error``, ``max_drift`` (the largest speed anywhere
@@ -119,7 +119,9 @@ def slow_points(
     """
     check_device(device)
     call = {name: value for name, value in locals().items() if name != "net"}
-    (net,) = front.networks([net])
+    if isinstance(front.plural(net), list):
+        raise TypeError("net is a list: one network is wanted; call slow_points for each")
+    (net,) = front.networks(net)
     max_speed = as_number(max_speed, "max_speed", above=0)
     separation, limit = as_number(separation, "separation", above=1), as_number(limit, "limit", above=0)
     samples, rng = as_integer(samples, "samples", minimum=4), as_generator(rng)
@@ -236,7 +238,7 @@ def _point_variables(equation, points: Minima, manifolds: list[Manifold]) -> dic
         "eigenvalue": values,
         "n_unstable": outside,
         "stability": np.where(undecided, "undecided", np.where(outside > 0, "unstable", "stable")),
-        "manifold": manifold,
+        "on_manifold": manifold,
         "position": position,
         "status": np.where(known, Status.OK, np.where(points.fixed, Status.SINGULAR, Status.NOT_CONVERGED)),
     }
