@@ -89,8 +89,8 @@ def slow_points(
         ``speed_error``, ``gradient_norm (point)`` of 1/2 |F(x) - x|^2, ``error_bound (point)`` on the distance to the
         true point (an estimate), ``eigenvalue (point, mode)``, ``n_unstable``, ``stability`` as in
         `rnndyn.fixed_points`, ``on_manifold (point)``, the one that it lies on (-1: none) and its ``position (point)``
-        there (arc length), ``status (point)``: 0, 4 (singular), or 1 (not converged). States on a manifold that no error
-        bound tells from their neighbours are not listed.
+        there (arc length), ``status (point)``: 0, 4 (singular), or 1 (not converged). States on a manifold that no
+        error bound tells from their neighbours are not listed.
 
         Manifolds: ``dimension (manifold)``, ``topology (manifold)`` "line", "ring", or "unknown" (two dimensions or
         more, of which no more is said), ``length`` with ``length_error``, ``max_drift`` (the largest speed anywhere

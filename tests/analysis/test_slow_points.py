@@ -73,7 +73,7 @@ def test_linear_line(leak):
 
 @pytest.mark.parametrize(("gain", "stability"), [(0.999, "s"), (1.0, "u"), (1.05, "sus")])
 def test_rank_one_line(gain, stability):
-    """The map h' = tanh(g u u'h): on the line h = tanh(g u k), k' = u'tanh(g u k); |1 - mu| = 1/separation at the ends."""
+    """The map h' = tanh(g u u'h): on the line k' = u'tanh(g u k), and |1 - mu| = 1/separation at the ends."""
     u = np.array([0.6, 0.8])
     net = rd.Elman(None, gain * np.outer(u, u))
     ds = rd.slow_points(net, starts=32, rng=0)
@@ -91,7 +91,7 @@ def test_rank_one_line(gain, stability):
 
 
 def test_ghost_of_a_fold():
-    """Just beyond the fold of x' = tanh(2x + b), the speed is smallest where its slope vanishes: tanh'(2x + b) = 1/2."""
+    """Just beyond the fold of x' = tanh(2x + b), the speed is smallest where tanh'(2x + b) = 1/2."""
     fold, x = np.arctanh(np.sqrt(0.5)) - np.sqrt(2), -np.sqrt(0.5)
     b = -fold + 1e-4
     net = rd.Leaky(None, np.diag([2.0, 0.3]), [b, 0.0], alpha=0.1, form="rate")
