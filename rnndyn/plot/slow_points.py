@@ -90,5 +90,5 @@ def _arrows(ax, one, plane):
     chosen = np.linspace(0, len(drift) - 1, 2 * ARROWS + 1).round().astype(int)[1::2]
     for k in chosen[known[chosen]]:
         tip = x[k] + 1e-3 * np.sign(drift[k]) * along[k]
-        style = {"arrowstyle": "-|>", "color": BLACK, "linewidth": 0, "mutation_scale": 7, "shrinkA": 0, "shrinkB": 0}
+        style = {"arrowstyle": "-|>", "color": BLACK, "linewidth": 0, "mutation_scale": 10, "shrinkA": 0, "shrinkB": 0}
         ax.annotate("", xy=tip, xytext=x[k], arrowprops=style, zorder=3)
