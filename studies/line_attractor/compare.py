@@ -15,7 +15,7 @@ def rows(result: dict):
     drift = np.abs(result["curve"]["drift"]).max() if result["curve"]["drift"] else np.nan
     error = np.max(result["curve"]["drift_error"]) if result["curve"]["drift_error"] else np.nan
     size = f"drift up to {drift:.1e}" if drift > error else f"drift below {error:.1e}"
-    theory = f" (theory {result['expected length']:.5f})" if result["expected length"] else ""
+    theory = f" (theory for many units {result['expected length']:.5f})" if result["expected length"] else ""
     header = ["tolerance", "unique points by tolerance", f"manifolds, {size}", "length" + theory, "fixed points on it"]
     lines = []
     for row in result["rows"]:

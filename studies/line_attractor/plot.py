@@ -46,4 +46,6 @@ def drift(ax, name, result):
         )
     ax.set(xlabel="arc length", ylabel="drift (1/step)", title=f"Drift along the {name}")
     ax.ticklabel_format(axis="y", scilimits=(-2, 2))
-    ax.legend()
+    low, high = ax.get_ylim()
+    ax.set_ylim(low, high + 0.2 * (high - low))
+    ax.legend(ncols=2, loc="upper right")

@@ -6,6 +6,7 @@ import rnndyn as rd
 
 SEED = 0
 TOLERANCES = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
+VISITED = 40  # steps of a run, after which the descent starts
 DESCENT = 200  # steps at most for each tolerance
 MERGED = 1e-3  # distance of states that count as one, the default of the program most used
 UNITS, STEPS, PULSE = 24, 50, 0.2
@@ -82,7 +83,8 @@ def unique_points(net, starts: int) -> list[int]:
 
     The descent is by Levenberg-Marquardt, each state stopped at the tolerance: faster than Adam, the same rule.
     """
-    x = 2 * np.random.default_rng(SEED).random((starts, net.state_size)) - 1
+    first = 2 * np.random.default_rng(SEED).random((starts, net.state_size)) - 1
+    x = rd.run(net, steps=VISITED, initial_state=first).state.values[:, -1]
     damping, eye, counts = np.ones(len(x)), np.eye(net.state_size), []
     for tolerance in TOLERANCES:
         for _ in range(DESCENT):
