@@ -30,6 +30,7 @@ _HOME = {
     "save_results": "io.results",
     "open_results": "io.results",
     "fixed_points": "analysis.fixed_points",
+    "slow_points": "analysis.slow_points",
     "lyapunov_spectrum": "analysis.lyapunov",
     "lyapunov_from_jacobians": "analysis.lyapunov",
     "jacobian_products": "analysis.jacobians",

@@ -29,11 +29,13 @@ DIMENSIONS = {
     "state": "components of the state (for an LSTM [h, c])",
     "input": "input channels",
     "output": "outputs",
-    "point": "fixed points, in a fixed order",
+    "point": "fixed or slow points, in a fixed order",
     "mode": "eigenvalues of one point, by falling modulus",
     "index": "exponents or singular values, largest first",
     "step": "training steps, 1..n",
     "layer": "layers of a stack",
+    "manifold": "slow manifolds: line, ring and higher-dimensional attractors",
+    "sample": "states at equal arc length along a slow manifold",
 }
 LEADING = ("network", "batch")  # present only for an ensemble, or for several sequences
 COUNTED_FROM_ONE = ("time", "step")
@@ -79,6 +81,7 @@ def _status(*dims: str) -> Variable:
 
 
 _TRACE = ("batch", "time")
+_ALONG = ("manifold", "sample")
 _SEQUENCE = ("network", "batch")
 
 RESULTS: dict[str, dict[str, Variable]] = {
@@ -126,6 +129,35 @@ RESULTS: dict[str, dict[str, Variable]] = {
         ),
         "input_jacobian": Variable(("point", "state", "input"), "1", "derivative of F^p in the input", optional=True),
         "network": Variable(("point",), "1", "network the point belongs to", "i", optional=True, coordinate=True),
+    },
+    "slow_points": {
+        "state": Variable(("point", "state"), "1", "slow or fixed point"),
+        "kind": Variable(("point",), "1", "fixed, or slow: a minimum of the speed", "string"),
+        "speed": Variable(("point",), "1/step", "2-norm of F(x) - x"),
+        "speed_error": Variable(("point",), "1/step", "bound on the rounding error of the speed"),
+        "gradient_norm": Variable(("point",), "1", "2-norm of the gradient of 1/2 |F(x) - x|^2"),
+        "error_bound": Variable(("point",), "1", "bound on the distance to the true point"),
+        "eigenvalue": Variable(("point", "mode"), "1", "eigenvalue of the Jacobian of F", "c"),
+        "n_unstable": Variable(("point",), "1", "number of eigenvalues outside the unit circle", "i"),
+        "stability": Variable(("point",), "1", "stable, unstable or undecided within the error bound", "string"),
+        "on_manifold": Variable(("point",), "1", "manifold that the point lies on; -1 for none", "i"),
+        "position": Variable(("point",), "1", "arc length along its manifold"),
+        "status": _status("point"),
+        "dimension": Variable(("manifold",), "1", "number of slow modes", "i"),
+        "topology": Variable(("manifold",), "1", "line, ring or unknown", "string"),
+        "length": Variable(("manifold",), "1", "arc length from end to end, or around"),
+        "length_error": Variable(("manifold",), "1", "estimated error of the length"),
+        "max_drift": Variable(("manifold",), "1/step", "largest speed along the manifold"),
+        "first_end": Variable(("manifold",), "1", "why the manifold ends before the first sample", "string"),
+        "last_end": Variable(("manifold",), "1", "why the manifold ends after the last sample", "string"),
+        "manifold_status": _status("manifold"),
+        "arc_length": Variable(_ALONG, "1", "arc length along the manifold"),
+        "sample_state": Variable((*_ALONG, "state"), "1", "state on the manifold"),
+        "drift": Variable(_ALONG, "1/step", "signed speed along the tangent"),
+        "drift_error": Variable(_ALONG, "1/step", "bound on the rounding error of the drift"),
+        "tangent": Variable((*_ALONG, "state"), "1", "unit tangent"),
+        "multiplier_along": Variable(_ALONG, "1", "eigenvalue of the slow mode"),
+        "modulus_across": Variable(_ALONG, "1", "largest modulus of the other eigenvalues"),
     },
     "lyapunov_spectrum": {
         "exponent": Variable((*_SEQUENCE, "index"), "nat/step", "Lyapunov exponent"),

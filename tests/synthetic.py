@@ -39,6 +39,30 @@ def fixed_points(n=3, size=4, stability=("stable", "unstable", "undecided"), vec
     return schema.build("fixed_points", variables, attrs=counts | attrs)
 
 
+def slow_points(manifolds=2, samples=16, size=4):
+    """Two stable points, and circles with a drift that turns twice."""
+    angle = np.linspace(0, 2 * np.pi, samples, endpoint=False)
+    circle, tangent = (np.zeros((manifolds, samples, size)) for _ in range(2))
+    for m in range(manifolds):
+        circle[m, :, :2] = (m + 1) * np.stack([np.cos(angle), np.sin(angle)], axis=1)
+        tangent[m, :, :2] = np.stack([-np.sin(angle), np.cos(angle)], axis=1)
+    variables = {"state": circle[:, 0], "kind": np.full(manifolds, "fixed"), "on_manifold": np.arange(manifolds)}
+    variables |= {name: np.zeros(manifolds) for name in ("speed", "gradient_norm", "position")}
+    variables |= {name: np.full(manifolds, 1e-12) for name in ("speed_error", "error_bound")}
+    variables |= {"eigenvalue": np.full((manifolds, size), 0.5), "n_unstable": np.zeros(manifolds, int)}
+    variables |= {"stability": np.full(manifolds, "stable"), "status": np.zeros(manifolds, int)}
+    radius = np.arange(1, manifolds + 1)
+    variables |= {"dimension": np.ones(manifolds, int), "topology": np.full(manifolds, "ring")}
+    variables |= {"length": 2 * np.pi * radius, "length_error": np.full(manifolds, 1e-6)}
+    variables |= {"max_drift": np.full(manifolds, 0.1), "manifold_status": np.zeros(manifolds, int)}
+    variables |= {name: np.full(manifolds, "closed") for name in ("first_end", "last_end")}
+    variables |= {"arc_length": radius[:, None] * angle, "sample_state": circle, "tangent": tangent}
+    ones = np.ones((manifolds, 1))
+    variables |= {"drift": -0.1 * ones * np.sin(angle), "drift_error": np.full((manifolds, samples), 1e-14)}
+    variables |= {"multiplier_along": 1 - 0.1 * ones * np.cos(angle), "modulus_across": 0.5 * ones * np.ones(samples)}
+    return schema.build("slow_points", variables)
+
+
 def lyapunov_spectrum(batch=None, k=4, status=0):
     shape = () if batch is None else (batch,)
     exponent = np.tile(0.1 - 0.2 * np.arange(k), (*shape, 1))

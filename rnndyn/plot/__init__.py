@@ -8,6 +8,7 @@ from rnndyn.plot.gradients import gradient_flow, jacobian_products
 from rnndyn.plot.learning import training
 from rnndyn.plot.lyapunov import lyapunov_spectrum
 from rnndyn.plot.points import eigenvalues, fixed_points
+from rnndyn.plot.slow_points import slow_points
 from rnndyn.plot.traces import run
 
 __all__ = [
@@ -17,5 +18,6 @@ __all__ = [
     "jacobian_products",
     "lyapunov_spectrum",
     "run",
+    "slow_points",
     "training",
 ]

@@ -16,6 +16,7 @@ PLOTS = {
     "training": (plot.training, synthetic.training),
     "fixed_points": (plot.fixed_points, synthetic.fixed_points),
     "eigenvalues": (plot.eigenvalues, synthetic.fixed_points),
+    "slow_points": (plot.slow_points, synthetic.slow_points),
     "lyapunov_spectrum": (plot.lyapunov_spectrum, synthetic.lyapunov_spectrum),
     "jacobian_products": (plot.jacobian_products, synthetic.jacobian_products),
     "gradient_flow": (plot.gradient_flow, synthetic.gradient_flow),
