@@ -138,3 +138,85 @@ def missing_estimate(hits: np.ndarray) -> float:
     """
     once, twice = int((hits == 1).sum()), int((hits == 2).sum())
     return once * (once - 1) / (2 * (twice + 1))
+
+
+class Claim(NamedTuple):
+    """How many points are missing, at least, and on what ground: "proved", "consistent", "incomplete" or "unknown"."""
+
+    missing: float
+    ground: str
+
+
+def claim(
+    hits: np.ndarray,
+    index_sum: int | None,
+    expected: int | None,
+    *,
+    proved: bool = False,
+    settled: bool = False,
+    mirrored: bool = True,
+) -> Claim:
+    """What can honestly be said about the number of points that are missing.
+
+    Parameters
+    ----------
+    hits : (n,)
+        How often each point was found.
+    index_sum, expected
+        Sum of the indices, None where one is undecided; and the value that topology demands, None where it is unknown.
+    proved
+        Whether a complete search has proved that there are no others.
+    settled
+        Whether a search went on until its rule to stop was met.
+    mirrored
+        Whether the set is as symmetric as the network.
+
+    Returns
+    -------
+    Claim
+        "proved": 0 are missing. "consistent": the index sum is as demanded, the search has settled, every point was
+        found twice or more, and 0 is the estimate: evidence, not a proof. "incomplete": the estimate is at least 1, and
+        at least the departure of the index sum, which a simple point changes by 1. "unknown", with nan: nothing speaks
+        against the set, but no index sum is demanded.
+
+    Examples
+    --------
+    >>> claim(np.array([3, 2, 4]), 1, 1, settled=True)
+    Claim(missing=0.0, ground='consistent')
+    >>> claim(np.array([3, 2]), 2, 1, settled=True)
+    Claim(missing=1.0, ground='incomplete')
+    """
+    if proved:
+        return Claim(0.0, "proved")
+    estimate = missing_estimate(hits)
+    well_hit = settled and len(hits) > 0 and bool((hits >= 2).all()) and estimate == 0 and mirrored
+    if expected is None:
+        return Claim(float("nan"), "unknown") if well_hit else Claim(max(estimate, 1.0), "incomplete")
+    if well_hit and index_sum == expected:
+        return Claim(0.0, "consistent")
+    departure = 0 if index_sum is None else abs(index_sum - expected)
+    return Claim(float(max(estimate, departure, 1)), "incomplete")
+
+
+def is_odd(net, x: np.ndarray | None) -> bool:
+    """Whether ``F(-s) = -F(s)`` is known: then 0 is a fixed point, and the others come in pairs s, -s.
+
+    Parameters
+    ----------
+    net
+        A network.
+    x : (I,) or None
+        Its constant input.
+
+    Returns
+    -------
+    bool
+        True for tanh units without bias, under no input or one of zeros, plain, leaky, or stacked.
+    """
+    if x is not None and np.any(x):
+        return False
+    if isinstance(net, Stack):
+        return all(is_odd(layer, None) for layer in net.layers)
+    if not isinstance(net, Elman | Leaky) or net.activation != "tanh":
+        return False
+    return not np.any(net.cell_weights()[2])
