@@ -29,6 +29,8 @@ _HOME = {
     "save_results": "io.results",
     "open_results": "io.results",
     "fixed_points": "analysis.fixed_points",
+    "transitions": "analysis.transitions",
+    "transition_graph": "analysis.transitions",
     "lyapunov_spectrum": "analysis.lyapunov",
     "lyapunov_from_jacobians": "analysis.lyapunov",
     "jacobian_products": "analysis.jacobians",

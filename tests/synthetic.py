@@ -39,6 +39,28 @@ def fixed_points(n=3, size=4, stability=("stable", "unstable", "undecided"), vec
     return schema.build("fixed_points", variables, attrs=counts | attrs)
 
 
+def transitions(n=3, size=4):
+    """Of n corners in a ring, a saddle between each two neighbours; at the last, one branch arrives nowhere."""
+    saddle = np.repeat(np.arange(n, 2 * n), 2)
+    target = np.stack([np.arange(n), np.roll(np.arange(n), -1)], axis=1).ravel()
+    target[-1] = -1
+    variables = {
+        "saddle": saddle,
+        "branch": np.tile([-1, 1], n),
+        "target": target,
+        "period": (target >= 0).astype(int),
+        "share": np.ones(2 * n),
+        "steps": np.full(2 * n, 50),
+        "path_length": np.ones(2 * n),
+        "displacement": np.full(2 * n, 1e-6),
+        "status": (target < 0).astype(int),
+        "state": np.random.default_rng(1).standard_normal((2 * n, size)),
+        "stability": np.repeat(["stable", "unstable"], n),
+        "n_unstable": np.repeat([0, 1], n),
+    }
+    return schema.build("transitions", variables, attrs={"n_saddles": n, "n_not_followed": 0})
+
+
 def lyapunov_spectrum(batch=None, k=4, status=0):
     shape = () if batch is None else (batch,)
     exponent = np.tile(0.1 - 0.2 * np.arange(k), (*shape, 1))
