@@ -43,7 +43,7 @@ def transitions(n=3, size=4):
     """Of n corners in a ring, a saddle between each two neighbours; at the last, one branch arrives nowhere."""
     saddle = np.repeat(np.arange(n, 2 * n), 2)
     target = np.stack([np.arange(n), np.roll(np.arange(n), -1)], axis=1).ravel()
-    target[-1] = -1
+    target[-1:] = -1
     variables = {
         "saddle": saddle,
         "branch": np.tile([-1, 1], n),
@@ -91,5 +91,5 @@ def training(steps=10):
 
 def results():
     """One of each, as `rnndyn.analyze.analyze` gives them."""
-    makers = (run, fixed_points, lyapunov_spectrum, jacobian_products, gradient_flow)
+    makers = (run, fixed_points, transitions, lyapunov_spectrum, jacobian_products, gradient_flow)
     return {make.__name__: make() for make in makers}

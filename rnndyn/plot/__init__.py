@@ -9,6 +9,7 @@ from rnndyn.plot.learning import training
 from rnndyn.plot.lyapunov import lyapunov_spectrum
 from rnndyn.plot.points import eigenvalues, fixed_points
 from rnndyn.plot.traces import run
+from rnndyn.plot.transitions import transitions
 
 __all__ = [
     "eigenvalues",
@@ -18,4 +19,5 @@ __all__ = [
     "lyapunov_spectrum",
     "run",
     "training",
+    "transitions",
 ]
