@@ -72,11 +72,13 @@ def _marks(ax, places, name, stability, size):
 
 def _names(ax, numbers, place, names):
     """Write numbers on the marks, or names beside them."""
-    on = {"color": "white", "ha": "center", "va": "center_baseline"}
-    beside = {"xytext": (3, 3), "textcoords": "offset points"}
+    beside = {"xytext": (4, 4), "textcoords": "offset points", "zorder": 2}
+    paper = {"facecolor": "white", "edgecolor": "none", "boxstyle": "square,pad=0.05"}  # hides the lines beneath
     for k in numbers:
-        text, look = (f"{k}", on) if names is None else (names[k], beside)
-        ax.annotate(text, place[k], fontsize=6, zorder=4, **look)
+        if names is None:
+            ax.annotate(f"{k}", place[k], fontsize=6, color="white", ha="center", va="center_baseline", zorder=4)
+        else:
+            ax.annotate(names[k], place[k], fontsize=7, bbox=paper, **beside)
 
 
 def _view(places):

@@ -33,8 +33,8 @@ def values(case: dict, kind: str, name: str) -> np.ndarray:
 
 
 def names(case: dict) -> list[str]:
-    """The bits that the network reads out at each point, as in "+-+"."""
-    return ["".join("+" if bit > 0 else "−" for bit in row) for row in case["output"]]
+    """The bits that the network reads out at each point, as in "101": 1 where the output is positive."""
+    return ["".join("1" if bit > 0 else "0" for bit in row) for row in case["output"]]
 
 
 def point_row(case):

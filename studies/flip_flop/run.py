@@ -2,9 +2,12 @@
 
 from pathlib import Path
 
+import numpy as np
+
 import rnndyn as rd
 
 SEED = 0
+SHOWN = 6  # sequences of the test set that are drawn
 CELLS = ("tanh", "gru", "lstm")
 NETWORKS = Path(__file__).parents[2] / "data" / "networks"
 
@@ -19,6 +22,7 @@ def measure(cell: str, starts: int) -> dict:
     net = rd.load(NETWORKS / f"flip_flop_{cell}.safetensors").astype("float64")
     points = rd.fixed_points(net, starts=starts, rng=SEED)
     ways = rd.transitions(net, points)
+    inputs = np.load(NETWORKS / "flip_flop_inputs.npz")["inputs"][:SHOWN].astype(float)
     return {
         "network": repr(net),
         "starts": starts,
@@ -28,4 +32,5 @@ def measure(cell: str, starts: int) -> dict:
         "output": (points.state.values[:, : net.hidden_size] @ net.W_hy.T + net.b_y).tolist(),
         "transitions": ways.to_dict(),
         "edges": rd.transition_graph(ways).tolist(),
+        "run": rd.run(net, inputs)[["state"]].round(3).to_dict(),
     }
