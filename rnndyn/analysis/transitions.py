@@ -57,13 +57,13 @@ def transitions(
     Dataset
         A row `transition` for each way that orbits were seen to take from a saddle with one unstable direction:
         ``saddle`` and ``target``, numbers of points; ``branch``, the side (+1 where the largest entry of the unstable
-        eigenvector is positive); ``share`` of this branch's orbits; ``steps`` and ``path_length`` until
-        the first of them arrived or was given up, and its ``displacement``; ``status`` and ``period`` of the attractor, in iterates of F^p. Target -1 is none in the
-        list: with status 0, an attractor of that period (1: a fixed point that is not listed as stable); with 1 (not
-        converged), the steps ran out, and nothing is known; with 2, the orbit diverged; with 5 (ill-conditioned), the saddle is not known
-        well enough for the displacement to have a side. ``state``, ``stability`` and ``n_unstable`` of the points are
-        copied. attrs: ``n_saddles`` followed, ``n_not_followed``: unstable or undecided points with other than one
-        unstable direction.
+        eigenvector is positive); ``share`` of this branch's orbits; ``displacement`` of the first of them, and its
+        ``steps`` and ``path_length`` until it arrived or was given up; ``status``, and ``period`` of the attractor in
+        iterates of F^p. Target -1 is none in the list: with status 0, an attractor of that period (1: a fixed point
+        that is not listed as stable); with 1 (not converged), the steps ran out, and nothing is known; with 2, the
+        orbit diverged; with 5 (ill-conditioned), the saddle is not known well enough for the displacement to have a
+        side. ``state``, ``stability`` and ``n_unstable`` of the points are copied. attrs: ``n_saddles`` followed, and
+        ``n_not_followed``: unstable or undecided points with other than one unstable direction.
 
     Raises
     ------

@@ -87,7 +87,7 @@ def test_a_branch_that_leads_to_two_attractors():
     net = rd.Map(lambda s, x, p: np.interp(s, knots, values), 1)
     points = rd.fixed_points(net, starts=np.array([[0.0], [1.0], [4.0]]))
     assert points.stability.values.tolist() == ["unstable", "stable", "stable"]
-    ds = rd.transitions(net, points, orbits=64)
+    ds = rd.transitions(net, points, orbits=64, steps=500)
     share = {t: v for t, b, v in zip(ds.target.values, ds.branch.values, ds.share.values, strict=True) if b == 1}
     assert share[2] == pytest.approx(np.log((0.6 + 0.3 / 2.48) / (0.5 + 1.7 / 27)) / np.log(1.6), abs=2 / 64)
     assert share.keys() == {1, 2} and sum(share.values()) == 1
@@ -134,7 +134,7 @@ def test_arrival_is_for_good():
 
 # ---- flips, cycles, and ways that end nowhere ------------------------------------------------------------------------
 def test_past_a_flip_both_sides_lead_to_the_cycle():
-    points, ds = found(scalar(-2.0))
+    points, ds = found(scalar(-2.0), steps=500)
     assert points.sizes["point"] == 1
     assert ds.target.values.tolist() == [-1, -1] and ds.period.values.tolist() == [2, 2]
     assert not ds.status.values.any() and not len(rd.transition_graph(ds))
@@ -150,7 +150,7 @@ def test_points_of_cycles_are_targets_of_the_iterate():
 def test_an_attractor_that_is_not_listed_is_seen():
     net = scalar(2.0)
     points = rd.fixed_points(net, starts=256, rng=0)
-    ds = rd.transitions(net, points.isel(point=[1, 2]))
+    ds = rd.transitions(net, points.isel(point=[1, 2]), steps=500)
     assert ds.target.values.tolist() == [-1, 1] and ds.period.values.tolist() == [1, 1]
 
 
