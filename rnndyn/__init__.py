@@ -31,6 +31,8 @@ _HOME = {
     "open_results": "io.results",
     "fixed_points": "analysis.fixed_points",
     "slow_points": "analysis.slow_points",
+    "transitions": "analysis.transitions",
+    "transition_graph": "analysis.transitions",
     "lyapunov_spectrum": "analysis.lyapunov",
     "lyapunov_from_jacobians": "analysis.lyapunov",
     "jacobian_products": "analysis.jacobians",

@@ -43,7 +43,7 @@ def analyze(
     rng: int | np.random.Generator = 0,
     progress: Callable[[str], None] | None = None,
 ) -> dict[str, Dataset]:
-    """Run a network and measure it: fixed points, Lyapunov exponents, Jacobian products and gradients.
+    """Run a network and measure it: fixed points and what joins them, Lyapunov exponents, Jacobian products, gradients.
 
     Parameters
     ----------
@@ -62,11 +62,11 @@ def analyze(
     Returns
     -------
     dict of str to Dataset
-        `run`, `fixed_points`, `lyapunov_spectrum`, `jacobian_products` and `gradient_flow`, in this order. Fixed points
-        are those at the median input of each channel (zero without inputs). For the exponents the given sequences are
-        joined end to end. Gradients are of the sum of the last outputs. A result that the network does not allow (a
-        bidirectional network is no dynamical system) is a Dataset without variables that says why in its attribute
-        `omitted`.
+        `run`, `fixed_points`, `transitions`, `lyapunov_spectrum`, `jacobian_products` and `gradient_flow`, in this
+        order. Fixed points are those at the median input of each channel (zero without inputs). For the exponents the
+        given sequences are joined end to end. Gradients are of the sum of the last outputs. A result that the network
+        does not allow (a bidirectional network is no dynamical system) is a Dataset without variables that says why in
+        its attribute `omitted`.
 
     Raises
     ------
@@ -89,8 +89,8 @@ def analyze(
     given = _given(net, inputs, effort)
     driven = _pulses(net, effort, generator) if given is None else given
     states = None if driven is not None else generator.uniform(-1, 1, (effort.sequences, net.state_size))
-    task = _Task(net, given, driven, states, effort)
-    results = {}
+    results: dict[str, Dataset] = {}
+    task = _Task(net, given, driven, states, effort, results)
     for name, stage in STAGES.items():
         if progress is not None:
             progress(name)
@@ -106,10 +106,15 @@ class _Task(NamedTuple):
     driven: np.ndarray | None  # the same, or pulses; None for an autonomous network
     states: np.ndarray | None  # (batch, state), where an autonomous network starts
     effort: Effort
+    results: dict[str, Dataset]  # of the stages before
 
     @property
     def steps(self):
         return self.effort.steps if self.driven is None else None
+
+    @property
+    def constant(self):
+        return None if self.given is None else np.median(self.given, axis=(0, 1))
 
 
 def _attempt(name, stage, task, seed):
@@ -149,8 +154,16 @@ def _run(task, seed):
 def _fixed_points(task, seed):
     from rnndyn.analysis.fixed_points import fixed_points
 
-    constant = None if task.given is None else np.median(task.given, axis=(0, 1))
-    return fixed_points(task.net, constant, starts=task.effort.starts, rng=seed)
+    return fixed_points(task.net, task.constant, starts=task.effort.starts, rng=seed)
+
+
+def _transitions(task, seed):
+    from rnndyn.analysis.transitions import transitions
+
+    points = task.results["fixed_points"]
+    if "omitted" in points.attrs:
+        return schema.omitted("transitions", points.attrs["omitted"], net=task.net)
+    return transitions(task.net, points, task.constant, steps=task.effort.exponent_steps)
 
 
 def _lyapunov_spectrum(task, seed):
@@ -187,6 +200,7 @@ def _last_outputs(outputs):
 STAGES = {
     "run": _run,
     "fixed_points": _fixed_points,
+    "transitions": _transitions,
     "lyapunov_spectrum": _lyapunov_spectrum,
     "jacobian_products": _jacobian_products,
     "gradient_flow": _gradient_flow,

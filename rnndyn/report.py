@@ -64,6 +64,13 @@ SECTIONS = (
         "near it slow, and off the real axis it rotates.",
     ),
     Section(
+        "transitions",
+        "Transitions",
+        lambda r: plot.transitions(r["transitions"]),
+        "A line leads from each saddle with one unstable direction to the attractors on its two sides: a kick across "
+        "the saddle takes the network from one to the other. Axes are the directions in which attractors differ most.",
+    ),
+    Section(
         "lyapunov_spectrum",
         "Lyapunov exponents",
         lambda r: plot.lyapunov_spectrum(r["lyapunov_spectrum"]),
@@ -122,7 +129,7 @@ def write_report(results, net, path) -> Path:
     results = _datasets(results)
     _check_kinds(results)
     body = [_head(results, net), _table(headline(results, net))]
-    body += [_section(k, section, results) for k, section in enumerate(SECTIONS) if section.result in results]
+    body += [_section(k, section, results) for k, section in enumerate(SECTIONS) if _has(results, section.result)]
     body.append(_footer(net))
     path = Path(path)
     with replacing(path) as temporary:
@@ -143,6 +150,11 @@ def _check_kinds(results):
     for name, ds in results.items():
         if ds.attrs.get("kind") != name:
             raise ValueError(f"results[{name!r}]: got a {ds.attrs.get('kind')!r} result; wanted one of its own name")
+
+
+def _has(results, name):
+    """Whether there is such a result, and anything in it: most networks have no transitions."""
+    return name in results and results[name].sizes.get("transition", 1) > 0
 
 
 def _usable(results, name):

@@ -153,6 +153,15 @@ def _fixed_points(ds):
     return [Number("Fixed points", f"{ds.sizes['point']}" + (f": {kinds}" if kinds else ""), note)]
 
 
+def _transitions(ds):
+    saddles = ds.attrs.get("n_saddles", 0)
+    if not saddles:
+        return []
+    arrived = int((ds["target"].values >= 0).sum())
+    value = f"{arrived} of {_count(ds.sizes['transition'], 'way')} from {_count(saddles, 'saddle')}"
+    return [Number("Transitions", value, "lead to an attractor in the list")]
+
+
 def _lyapunov_spectrum(ds):
     units = ds["exponent"].attrs["units"]
     exponent, error = ds["exponent"].values.reshape(-1, ds.sizes["index"]), ds["stderr"].values
@@ -243,6 +252,7 @@ def _count(n, word):
 _NUMBERS = {
     "run": _run,
     "fixed_points": _fixed_points,
+    "transitions": _transitions,
     "lyapunov_spectrum": _lyapunov_spectrum,
     "gradient_flow": _gradient_flow,
 }

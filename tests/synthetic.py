@@ -63,6 +63,28 @@ def slow_points(manifolds=2, samples=16, size=4):
     return schema.build("slow_points", variables)
 
 
+def transitions(n=3, size=4):
+    """Of n corners in a ring, a saddle between each two neighbours; at the last, one branch arrives nowhere."""
+    saddle = np.repeat(np.arange(n, 2 * n), 2)
+    target = np.stack([np.arange(n), np.roll(np.arange(n), -1)], axis=1).ravel()
+    target[-1:] = -1
+    variables = {
+        "saddle": saddle,
+        "branch": np.tile([-1, 1], n),
+        "target": target,
+        "period": (target >= 0).astype(int),
+        "share": np.ones(2 * n),
+        "steps": np.full(2 * n, 50),
+        "path_length": np.ones(2 * n),
+        "displacement": np.full(2 * n, 1e-6),
+        "status": (target < 0).astype(int),
+        "state": np.random.default_rng(1).standard_normal((2 * n, size)),
+        "stability": np.repeat(["stable", "unstable"], n),
+        "n_unstable": np.repeat([0, 1], n),
+    }
+    return schema.build("transitions", variables, attrs={"n_saddles": n, "n_not_followed": 0})
+
+
 def lyapunov_spectrum(batch=None, k=4, status=0):
     shape = () if batch is None else (batch,)
     exponent = np.tile(0.1 - 0.2 * np.arange(k), (*shape, 1))
@@ -93,5 +115,5 @@ def training(steps=10):
 
 def results():
     """One of each, as `rnndyn.analyze.analyze` gives them."""
-    makers = (run, fixed_points, lyapunov_spectrum, jacobian_products, gradient_flow)
+    makers = (run, fixed_points, transitions, lyapunov_spectrum, jacobian_products, gradient_flow)
     return {make.__name__: make() for make in makers}

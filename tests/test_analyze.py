@@ -30,7 +30,7 @@ def test_every_stage_gives_a_valid_result(analysed):
     assert (
         list(results)
         == list(STAGES)
-        == ["run", "fixed_points", "lyapunov_spectrum", "jacobian_products", "gradient_flow"]
+        == ["run", "fixed_points", "transitions", "lyapunov_spectrum", "jacobian_products", "gradient_flow"]
     )
     for name, ds in results.items():
         assert ds.attrs.get("omitted") is None
@@ -65,7 +65,7 @@ def test_what_cannot_be_measured_says_why():
     net = rd.Bidirectional(rd.Elman.random(3, 2, rng=0), rd.Elman.random(3, 2, rng=1))
     results = analyze(net, quick=True)
     assert "omitted" not in results["run"].attrs
-    for name in ("fixed_points", "lyapunov_spectrum", "jacobian_products"):
+    for name in ("fixed_points", "transitions", "lyapunov_spectrum", "jacobian_products"):
         assert "both directions" in results[name].attrs["omitted"]
 
 

@@ -103,6 +103,12 @@ def test_what_was_left_out_gives_its_reason(tmp_path):
     assert "<figure>" not in text
 
 
+def test_a_result_without_rows_has_no_section(tmp_path):
+    results = {"transitions": synthetic.transitions(0)}
+    text = write_report(results, NET, tmp_path / "r.html").read_text(encoding="utf-8")
+    assert "<h2>" not in text and "<figure>" not in text
+
+
 def test_hostile_text_stays_text(tmp_path):
     hostile = '<script>alert("x")</script>'
     results = synthetic.results() | {"jacobian_products": schema.omitted("jacobian_products", hostile)}

@@ -10,6 +10,7 @@ from rnndyn.plot.lyapunov import lyapunov_spectrum
 from rnndyn.plot.points import eigenvalues, fixed_points
 from rnndyn.plot.slow_points import slow_points
 from rnndyn.plot.traces import run
+from rnndyn.plot.transitions import transitions
 
 __all__ = [
     "eigenvalues",
@@ -20,4 +21,5 @@ __all__ = [
     "run",
     "slow_points",
     "training",
+    "transitions",
 ]

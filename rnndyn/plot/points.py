@@ -43,8 +43,8 @@ def fixed_points(ds, ax=None, *, run=None):
     Returns
     -------
     matplotlib.axes.Axes
-        With a set of markers for each kind of stability; short lines are unstable directions, where `ds` has
-        eigenvectors.
+        With a set of markers for each kind of stability. Short lines are unstable directions, where `ds` has
+        eigenvectors, and ellipses are the planes of unstable complex pairs, as they show in the plane of the figure.
 
     Raises
     ------
@@ -65,7 +65,7 @@ def fixed_points(ds, ax=None, *, run=None):
     require(ds, "state", "stability")
     points = ds["state"].transpose("point", "state").values
     trajectories = _trajectories(run, points.shape[1])
-    plane = _plane(points if run is None else trajectories.reshape(-1, points.shape[1]))
+    plane = principal_components(points if run is None else trajectories.reshape(-1, points.shape[1]))
     with drawing(ax) as ax:
         for path in trajectories[:MOST_TRAJECTORIES]:
             ax.plot(*plane.project(path).T, color=LIGHT, linewidth=0.5, zorder=1)
@@ -73,7 +73,7 @@ def fixed_points(ds, ax=None, *, run=None):
         for name, mark in _present(ds):
             chosen = plane.project(points[ds["stability"].values == name])
             text = f"{name} ({len(chosen)})"
-            ax.plot(*chosen.T, mark.marker, color=mark.color, label=text, zorder=3, **_face(mark))
+            ax.plot(*chosen.T, mark.marker, color=mark.color, label=text, zorder=3, **filling(mark))
         ax.set_xlabel(plane.label(0))
         ax.set_ylabel(plane.label(1))
         ax.margins(0.08)
@@ -123,7 +123,7 @@ def eigenvalues(ds, ax=None):
         ax.plot(np.cos(angle), np.sin(angle), color=GREY, linewidth=0.7, zorder=1)
         for name, mark in _present(ds):
             chosen = values[ds["stability"].values == name].ravel()
-            face = _face(mark) | {"markersize": size, "markeredgewidth": 0.6, "zorder": 3 if mark.filled else 2}
+            face = filling(mark) | {"markersize": size, "markeredgewidth": 0.6, "zorder": 3 if mark.filled else 2}
             ax.plot(chosen.real, chosen.imag, mark.marker, color=mark.color, label=name, **face)
         ax.set_aspect("equal")
         ax.set_xlabel("Eigenvalue, real part")
@@ -133,37 +133,42 @@ def eigenvalues(ds, ax=None):
     return ax
 
 
-class _Plane(NamedTuple):
-    """Two directions in state space, and the share of the variance along each."""
+class Components(NamedTuple):
+    """Principal directions in state space, as columns, and the share of the variance along each."""
 
     mean: np.ndarray
     axes: np.ndarray
     share: np.ndarray | None
 
     def project(self, states):
+        """Components of states (..., S) along the axes."""
         return (states - self.mean) @ self.axes
 
     def label(self, k):
+        """Name of the axis along component k."""
         if self.share is None:
             return f"State {k + 1}"
         return f"PC {k + 1} ({100 * self.share[k]:.0f} % of the variance)"
 
 
-def _plane(states):
-    """Principal components, each with its largest entry positive, so that equal results give equal figures."""
+def principal_components(states, count=2):
+    """Give the leading components, each with its largest entry positive, so that equal results give equal figures.
+
+    Directions that the states (n, S) do not have are zero; if they do not vary at all, the first axes are given.
+    """
     size = states.shape[1]
     states = states[np.isfinite(states).all(axis=1)]
-    axes = np.zeros((size, 2))
+    axes = np.zeros((size, count))
     mean = states.mean(axis=0) if len(states) else np.zeros(size)
     variance, vectors = np.linalg.eigh((states - mean).T @ (states - mean))
+    n = min(size, count)
     if len(states) < 2 or variance.sum() <= 0:
-        axes[: min(size, 2)] = np.eye(2)[: min(size, 2)]
-        return _Plane(np.zeros(size), axes, None)
-    n = min(size, 2)
+        axes[:n] = np.eye(count)[:n]
+        return Components(np.zeros(size), axes, None)
     axes[:, :n] = vectors[:, ::-1][:, :n]
     axes *= np.where(np.take_along_axis(axes, np.abs(axes).argmax(axis=0)[None], 0) < 0, -1.0, 1.0)
-    share = np.append(variance[::-1], 0.0)[:2].clip(0) / variance.sum()
-    return _Plane(mean, axes, share)
+    share = np.append(variance[::-1], np.zeros(count))[:count].clip(0) / variance.sum()
+    return Components(mean, axes, share)
 
 
 def _trajectories(run, size):
@@ -183,19 +188,30 @@ def _present(ds):
     ]
 
 
-def _face(mark):
+def filling(mark):
+    """Give the arguments of `plot` that fill a mark, or leave it open."""
     return {"markerfacecolor": mark.color if mark.filled else "white", "linestyle": "none"}
 
 
 def _directions(ax, ds, points, plane):
-    """Draw a short line along each of a point's leading unstable directions, as they show in the plane."""
-    if "eigenvector" not in ds or not len(points):
+    """Draw each point's leading unstable directions, as they show in the plane.
+
+    An eigenvector times any phase is one too: all of them, in real states, lie on an ellipse about the point, whose
+    longest axis has unit length. It is a line where the eigenvalue is real.
+    """
+    vectors = _eigenvectors(ds)
+    if vectors is None or not len(points):
         return
     length = 0.08 * np.ptp(plane.project(points), axis=0).max(initial=0) or 0.1
-    values = ds["eigenvalue"].transpose("point", "mode").values
-    vectors = ds["eigenvector"].transpose("point", "state", "mode").values
-    for point, mode in zip(*np.nonzero(np.abs(values[:, :MOST_DIRECTIONS]) > 1), strict=True):
-        along = (vectors[point, :, mode].real / np.linalg.norm(vectors[point, :, mode])) @ plane.axes
-        middle = plane.project(points[point])
-        ends = np.stack([middle - length * along, middle + length * along])
-        ax.plot(*ends.T, color=VERMILLION, linewidth=0.8, zorder=2)
+    values = ds["eigenvalue"].transpose("point", "mode").values[:, :MOST_DIRECTIONS]
+    phases = np.exp(1j * np.linspace(0, 2 * np.pi, 73))[:, None]
+    for point, mode in zip(*np.nonzero((np.abs(values) > 1) & (values.imag >= 0)), strict=True):
+        ellipse = (phases * vectors[point, mode]).real
+        ellipse *= length / np.linalg.norm(ellipse, axis=1).max()
+        ax.plot(*plane.project(points[point] + ellipse).T, color=VERMILLION, linewidth=0.8, zorder=2)
+
+
+def _eigenvectors(ds):
+    """Right eigenvectors (point, mode, state), or None where the result has none."""
+    name = next((name for name in ("right_eigenvector", "eigenvector") if name in ds), None)
+    return None if name is None else ds[name].transpose("point", "mode", "state").values

@@ -17,6 +17,7 @@ PLOTS = {
     "fixed_points": (plot.fixed_points, synthetic.fixed_points),
     "eigenvalues": (plot.eigenvalues, synthetic.fixed_points),
     "slow_points": (plot.slow_points, synthetic.slow_points),
+    "transitions": (plot.transitions, synthetic.transitions),
     "lyapunov_spectrum": (plot.lyapunov_spectrum, synthetic.lyapunov_spectrum),
     "jacobian_products": (plot.jacobian_products, synthetic.jacobian_products),
     "gradient_flow": (plot.gradient_flow, synthetic.gradient_flow),
@@ -105,6 +106,24 @@ def test_unstable_directions_are_drawn_where_they_are_known():
     assert len(ax.lines) == n + 1
 
 
+def test_directions_do_not_depend_on_the_phase_of_the_vectors():
+    ds = synthetic.fixed_points(1, 2, stability=("unstable",), vectors=True)
+    turned = ds.set_coords("state").assign(eigenvector=ds.eigenvector * np.exp(0.7j))
+    line, again = (plot.fixed_points(one).lines[0].get_xydata() for one in (ds, turned))
+    np.testing.assert_allclose(np.ptp(line, axis=0), np.ptp(again, axis=0), atol=1e-3)  # sampled every 5 degrees
+    assert np.ptp(line[:, 0]) > 0 and np.ptp(line[:, 1]) == 0
+
+
+def test_a_complex_pair_is_one_ellipse():
+    ds = synthetic.fixed_points(1, 2, stability=("unstable",))
+    vectors = np.array([[[1, 0.5j], [1, -0.5j]]])  # of each mode
+    ds["eigenvalue"][:] = [[1.2 + 1j, 1.2 - 1j]]
+    ds = ds.set_coords("state").assign(eigenvector=(("point", "mode", "state"), vectors))
+    (ellipse, _) = plot.fixed_points(ds).lines
+    wide, high = np.ptp(ellipse.get_xydata(), axis=0)
+    assert wide == pytest.approx(2 * high)
+
+
 def test_trajectories_lie_under_the_points():
     ax = plot.fixed_points(synthetic.fixed_points(), run=synthetic.run(batch=5))
     assert len(ax.lines) == 5 + 3
@@ -175,3 +194,43 @@ def test_underflow_and_overflow_leave_gaps():
     ds.gradient_norm_cell[:, :5] = 0
     ds.bound[:, :5] = np.inf
     plot.gradient_flow(ds).figure.canvas.draw()
+
+
+# ---- transitions -----------------------------------------------------------------------------------------------------
+def test_each_way_is_a_line_from_a_saddle_to_an_attractor():
+    ds = synthetic.transitions(3)
+    ax = plot.transitions(ds)
+    assert labels(ax) == ["attractor (3)", "saddle (2)", "saddle, one side open (1)"]
+    *ways, attractors, saddles, lost = [line.get_xydata() for line in ax.lines]
+    assert len(ways) == 5
+    ends = {tuple(end) for way in ways for end in way}
+    assert ends == {tuple(place) for marks in (attractors, saddles, lost) for place in marks}
+    assert [text.get_text() for text in ax.texts] == ["0", "1", "2"]
+
+
+def test_attractors_have_the_names_that_they_are_given():
+    ax = plot.transitions(synthetic.transitions(3), names=list("abcdef"))
+    assert [text.get_text() for text in ax.texts] == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize(("n", "size"), [(0, 3), (1, 1), (1, 4), (2, 2)])
+def test_few_transitions_and_small_states_are_drawn(n, size):
+    plot.transitions(synthetic.transitions(n, size)).figure.canvas.draw()
+
+
+def test_the_corners_of_a_cube_are_seen_apart():
+    """However the cube stands, no two of its 8 corners and 12 saddles hide one another."""
+    corners = np.stack(np.meshgrid(*[[-1.0, 1.0]] * 3), axis=-1).reshape(-1, 3)
+    pairs = [(a, b) for a in range(8) for b in range(a) if np.abs(corners[a] - corners[b]).sum() == 2]
+    saddles = np.array([(corners[a] + corners[b]) / 2 for a, b in pairs])
+    ways = synthetic.transitions(12, 3).isel(point=slice(20))
+    ways["saddle"][:] = 8 + np.arange(24) // 2
+    ways["target"][:] = np.ravel(pairs)
+    ways["stability"][:] = np.repeat(["stable", "unstable"], [8, 12])
+    for k in range(10):
+        Q = np.linalg.qr(np.random.default_rng(k).standard_normal((3, 3)))[0]
+        ways["state"][:] = np.concatenate([corners, saddles]) * [1.0, 0.99, 0.98] @ Q
+        places = np.concatenate([line.get_xydata() for line in plot.transitions(ways).lines[-2:]])
+        assert len(places) == 20
+        apart = np.linalg.norm(places[:, None] - places, axis=-1)[np.triu_indices(20, 1)]
+        assert apart.min() > 0.05 * np.ptp(places)
