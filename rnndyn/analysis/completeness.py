@@ -176,8 +176,8 @@ def claim(
     Claim
         "proved": 0 are missing. "consistent": the index sum is as demanded, the search has settled, every point was
         found twice or more, and 0 is the estimate: evidence, not a proof. "incomplete": the estimate is at least 1, and
-        at least the departure of the index sum, which a simple point changes by 1. "unknown", with nan: nothing speaks
-        against the set, but no index sum is demanded.
+        at least the departure of the index sum, which a simple point changes by 1. "unknown", with 0: nothing speaks
+        against the set, but no index sum is demanded that could.
 
     Examples
     --------
@@ -191,7 +191,7 @@ def claim(
     estimate = missing_estimate(hits)
     well_hit = settled and len(hits) > 0 and bool((hits >= 2).all()) and estimate == 0 and mirrored
     if expected is None:
-        return Claim(float("nan"), "unknown") if well_hit else Claim(max(estimate, 1.0), "incomplete")
+        return Claim(0.0, "unknown") if well_hit else Claim(max(estimate, 1.0), "incomplete")
     if well_hit and index_sum == expected:
         return Claim(0.0, "consistent")
     departure = 0 if index_sum is None else abs(index_sum - expected)

@@ -8,10 +8,11 @@ import numpy as np
 
 from rnndyn import dynamics, schema
 from rnndyn.analysis import front
-from rnndyn.analysis.certificate import Certificate, distinct
-from rnndyn.analysis.completeness import Box, invariant_box, missing_estimate
+from rnndyn.analysis.certificate import Certificate
+from rnndyn.analysis.completeness import Box, invariant_box
 from rnndyn.analysis.eigen import mode_types, nonnormality, spectrum, stability, time_constants, transient_growth
-from rnndyn.analysis.newton import Equation, solve
+from rnndyn.analysis.finding import find
+from rnndyn.analysis.newton import Equation
 from rnndyn.analysis.starts import visited
 from rnndyn.errors import check_device
 from rnndyn.networks.base import Network
@@ -69,8 +70,9 @@ def fixed_points(
         infinite unless the point is stable; ``nonnormality (point)``, from 0 (normal) to 1; for networks with inputs
         ``input_jacobian (point, state, input)`` of F^p. Points are sorted by their first components. attrs:
         ``n_starts``, ``n_converged``, ``index_sum``, ``expected_index_sum`` (1 for bounded cells, else "unknown": if
-        they differ, points are missing; if they agree, some may be), ``estimated_missing`` (how many more such starts
-        would find, at least); for an ensemble a list of each.
+        they differ, points are missing; if they agree, some may be), ``estimated_missing`` (at least so many),
+        ``completeness`` ("proved", "consistent", "incomplete" or "unknown": see `claim`); for an
+        ensemble a list of each.
 
     Raises
     ------
@@ -122,17 +124,15 @@ def _of_one(net: Network, input: Any, starts: Any, period: int, tol: float | Non
             first = first if box is None else box.fold(first)
         scale = float(np.median(np.abs(first).max(axis=1))) if isinstance(net, Map) and len(first) else 1.0
         equation = Equation(net, x, period, scale or 1.0)
-        states, converged = solve(equation, first, tol)
-        if box is not None:
-            converged &= box.holds(states)  # outside, saturated gates can hold a state to rounding, but none is fixed
-        points, certificate, hits = distinct(equation, states[converged])
-    variables = _variables(equation, points, certificate)
+        found = find(equation, box, first, tol, rng)
+    variables = _variables(equation, found.points, found.certificate)
     attrs = {
         "n_starts": len(first),
-        "n_converged": int(converged.sum()),
+        "n_converged": found.converged,
         "index_sum": int(variables["index"].sum()),
         "expected_index_sum": "unknown" if box is None else 1,
-        "estimated_missing": missing_estimate(hits),
+        "estimated_missing": found.claim.missing,
+        "completeness": found.claim.ground,
     }
     return variables, attrs
 
