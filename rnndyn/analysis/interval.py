@@ -19,6 +19,7 @@ from rnndyn.networks.compose import Stack
 from rnndyn.networks.recurrent import CellNetwork
 
 EPS = np.finfo(np.float64).eps
+ROUND = EPS / 2  # largest relative error of one operation
 TINY = 1e-300  # above whatever underflow can lose
 FUNCTION_ULPS = 3  # the package's tanh and sigmoid are within 2
 
@@ -59,7 +60,7 @@ class Interval:
     def __add__(self, other: Any) -> Interval:
         other = ball(other)
         mid = self.mid + other.mid
-        return Interval(mid, above(self.rad + other.rad + EPS * np.abs(mid)))
+        return Interval(mid, above(self.rad + other.rad + ROUND * np.abs(mid)))
 
     def __mul__(self, other: Any) -> Interval:
         return product(np.multiply, self, ball(other), 1)
@@ -115,7 +116,7 @@ def product(f: Callable, a: Interval, b: Interval, terms: int) -> Interval:
     Interval
         Cost of three times f, or two where b is exact.
     """
-    rounding = (terms + 2) * EPS
+    rounding = (terms + 2) * ROUND  # above n u / (1 - n u), for any n below 10^7
     rad = f(a.rad + rounding * np.abs(a.mid), np.abs(b.mid))
     if b.rad.any():
         rad = rad + f(np.abs(a.mid) + a.rad, b.rad)
@@ -244,7 +245,7 @@ def _(net: CellNetwork, s: Interval, x: Interval) -> tuple[Interval, Interval]:
     m, dm = None, None  # the rate and its derivatives
     for sources, gate in zip(cell.drives, cell.gates, strict=True):
         bias = np.asarray(b[gate] if "x" in sources else b_hn)
-        drive = Interval(bias, EPS * np.abs(bias))  # that of a GRU may be a rounded sum of two
+        drive = Interval(bias, ROUND * np.abs(bias))  # that of a GRU may be a rounded sum of two
         slope = np.zeros((H, S + net.input_size))
         if "x" in sources:
             drive = drive + x @ W_x[gate].T
