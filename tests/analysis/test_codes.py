@@ -92,11 +92,16 @@ def check(found, step, slopes, period):
         assert np.linalg.norm(newton) <= found.error_bound[found.cycle == c][0] * 10.0 ** (k - 1)
 
 
-@pytest.mark.parametrize("cls", [rd.PiecewiseLinear, rd.Elman, rd.Leaky])
-@pytest.mark.parametrize("form", ["rate", "voltage"])
-def test_pieces_are_the_network(cls, form, rng):
-    options = {"alpha": rng.uniform(0.1, 1.0, 6), "form": form} if cls is rd.Leaky else {}
-    options |= {} if cls is rd.PiecewiseLinear else {"activation": "relu"}
+@pytest.mark.parametrize(
+    ("cls", "options"),
+    [
+        (rd.PiecewiseLinear, {}),
+        (rd.Elman, {"activation": "relu"}),
+        (rd.Leaky, {"activation": "relu", "alpha": np.linspace(0.1, 0.9, 6)}),
+        (rd.Leaky, {"activation": "relu", "alpha": 0.3, "form": "voltage"}),
+    ],
+)
+def test_pieces_are_the_network(cls, options, rng):
     net = cls.random(6, 2, rng=0, **options)
     x, states = rng.standard_normal(2), rng.standard_normal((10, 6))
     system = pieces(net, x)
