@@ -41,8 +41,8 @@ def slow_points(ds, ax=None, *, run=None):
     >>> from rnndyn.analysis.slow_points import slow_points as find
     >>> from rnndyn.networks.elman import Linear
     >>> ds = find(Linear(None, [[1.0, 0.0], [0.0, 0.5]]), starts=16, rng=0)
-    >>> slow_points(ds).get_legend_handles_labels()[1][0].split(", drift")[0]
-    'line, length 20'
+    >>> slow_points(ds).get_legend_handles_labels()[1][0].split(", ")[:2]
+    ['line', 'length 20']
     """
     require(ds, "state", "stability", "sample_state", "drift")
     points = ds["state"].transpose("point", "state").values
@@ -77,7 +77,7 @@ def slow_points(ds, ax=None, *, run=None):
 def _name(one) -> str:
     drift, error = float(np.abs(one["drift"]).max()), float(one["drift_error"].max())
     drift = max(drift, float(one["max_drift"]))
-    size = f"drift ≤ {drift:.1g}" if drift > error else f"drift < {error:.0g}"
+    size = f"max drift {drift:.2g}" if drift > error else f"drift < {1.05 * error:.2g}"
     return f"{one['topology'].item()}, length {one['length'].item():.3g}, {size}"
 
 

@@ -151,6 +151,22 @@ def test_the_projection_has_one_sign():
     assert np.isclose(points, first[0]).all(axis=1).any()
 
 
+def test_manifolds_are_named_and_closed_and_their_known_drift_is_an_arrow():
+    ds = synthetic.slow_points(2, samples=50)
+    ax = plot.slow_points(ds)
+    assert labels(ax) == ["ring, length 6.28, max drift 0.1", "ring, length 12.6, max drift 0.1", "stable (2)"]
+    ring = ax.lines[0].get_xydata()
+    np.testing.assert_allclose(ring[0], ring[-1], atol=1e-12)
+    assert len(ax.texts) == 2 * 12
+    ds.drift_error.values[:] = 1.0  # rounded up in the name
+    ax = plot.slow_points(ds)
+    assert not ax.texts and labels(ax)[0] == "ring, length 6.28, drift < 1.1"
+
+
+def test_nothing_slow_is_said():
+    assert plot.slow_points(synthetic.slow_points(0)).get_title(loc="left") == "no slow point was found"
+
+
 def test_eigenvalues_stand_against_the_unit_circle():
     ax = plot.eigenvalues(synthetic.fixed_points())
     circle = ax.lines[0].get_xydata()
