@@ -17,7 +17,7 @@ def plot(results: dict) -> Figure:
         lines(seeded, cases, lambda case, name=name: case["planted"][name], label)
     every.set(xlabel="units N", ylabel="share found", title=f"all points, in {results['seconds']:g} s", ylim=(0, 1.05))
     seeded.set(xlabel="units N", ylabel="share found", title="planted points", ylim=(0, 1.05))
-    every.legend()
+    figure.legend(*every.get_legend_handles_labels(), loc="outside lower left", ncols=4)
     for name, color in (("boxes", "C0"), ("all", "C1")):
         known = [case for case in cases if case["all"] is not None]
         proof.semilogy([case["N"] for case in known], [case[name] for case in known], ".", color=color, alpha=0.6)

@@ -1,5 +1,7 @@
 """The searches for fixed points: complete ones against closed forms and planted points, others against those."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scipy.spatial.distance import pdist
@@ -12,6 +14,8 @@ from rnndyn.analysis.search.deflation import deflated
 from rnndyn.analysis.search.fibres import on_fibres
 from rnndyn.analysis.search.further import index_sum, search_on
 from rnndyn.analysis.search.homotopy import on_homotopies
+
+NETWORKS = Path(__file__).parents[2] / "data" / "networks"
 
 
 def planted(N, seed):
@@ -80,6 +84,15 @@ def test_states_are_those_of_the_network(net):
     newton_step = np.linalg.solve(J - np.eye(3), (found.states - after)[..., None])[..., 0]
     assert (np.linalg.norm(newton_step, axis=1) <= 2 * found.radius).all() and found.radius.max() < 1e-11
     assert np.sign(np.linalg.det(np.eye(3) - J)).sum() == 1
+
+
+def test_a_trained_memory_of_three_bits_has_27_points_and_no_more():
+    net = rd.load(NETWORKS / "flip_flop_tanh.safetensors").astype("float64")
+    found = branch_and_bound(drive(net, np.zeros(net.input_size)))
+    assert found.complete and len(found.states) == 27
+    J = net.W_hh * (1 - found.states**2)[:, :, None]
+    unstable = (np.abs(np.linalg.eigvals(J)) > 1).sum(axis=1)
+    assert np.bincount(unstable).tolist() == [8, 12, 6, 1]
 
 
 def test_other_networks_have_no_drive():

@@ -17,7 +17,7 @@ from rnndyn.networks.leaky import Leaky
 
 EPS = np.finfo(np.float64).eps
 ULPS = 8  # bound on the errors of tanh and of a few sums, in units of EPS; of a sum of H products, (H + ULPS) EPS
-BATCH = 4096  # boxes at once
+BATCH, BATCH_ELEMENTS = 4096, 500_000  # boxes, and elements of their matrices, at once: 4 MB, to stay in the cache
 ROUNDS = 2  # of contraction before a box is split: fewer need more boxes, more are slower
 NARROW = 1e-7  # half width of the box in which a root is proved to be alone; far above rounding, far below 1
 GROWTH = 0.05  # of a box on each side, so that a root on its wall is inside
@@ -137,7 +137,9 @@ def branch_and_bound(equation: Drive, budget: int = 100_000) -> Complete:
     Notes
     -----
     Of a network without bias, half the box is searched and mirrored. For ``W = atanh(V) V^-1`` with V uniform in (-1,
-    1) the number of boxes grows about threefold with each unit: some 500 at H = 6, 5000 at H = 8, each some 10 us.
+    1) the number of boxes grows about threefold with each unit: some 500 at H = 6, 5000 at H = 8, half a million at H =
+    12, each some 10 to 20 us. What counts is how strongly units are driven, not how many there are: a trained
+    three-bit flip-flop of 64 units takes some 3000 boxes. Cost O(H^3) a box.
 
     Examples
     --------
@@ -151,15 +153,15 @@ def branch_and_bound(equation: Drive, budget: int = 100_000) -> Complete:
     odd = not b.any()
     if odd:
         first.low[0, 0] = 0.0
-    stack, boxes = [first], 0
+    stack, boxes, rows = [first], 0, min(BATCH, max(1, BATCH_ELEMENTS // len(b) ** 2))
     roots, undecided = [np.empty((0, len(b)))], [np.empty((0, len(b)))]
     while stack and boxes < budget and sum(len(mids) for mids in undecided) <= UNDECIDED:
         batch = stack.pop()
-        while stack and len(batch.low) < BATCH:
+        while stack and len(batch.low) < rows:
             batch = batch.join(stack.pop())
-        if len(batch.low) > BATCH:
-            stack.append(batch.take(slice(BATCH, None)))
-            batch = batch.take(slice(BATCH))
+        if len(batch.low) > rows:
+            stack.append(batch.take(slice(rows, None)))
+            batch = batch.take(slice(rows))
         boxes += len(batch.low)
         batch, weight = contract(equation, batch)
         found, settled = single(equation, batch)
