@@ -112,9 +112,17 @@ def caveats(ds) -> list[str]:
     ]
     if ds.attrs.get("kind") == "fixed_points":
         said += _missing_points(ds)
+    if ds.attrs.get("kind") == "transitions":
+        said += _missing_attractors(ds)
     if ds.attrs.get("kind") == "run" and not np.isfinite(ds["state"].values).all():
         said.append("The state is not finite at some times: the network diverged.")
     return said
+
+
+def _missing_attractors(ds):
+    unlisted = int(((ds["target"].values < 0) & (ds["status"].values == Status.OK)).sum())
+    if unlisted:
+        yield f"{_count(unlisted, 'way')} to attractors that are not in the list: fixed points or cycles are missing."
 
 
 def _missing_points(ds):
