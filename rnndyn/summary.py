@@ -113,6 +113,8 @@ def caveats(ds) -> list[str]:
     if ds.attrs.get("kind") == "fixed_points":
         said += _uncertain_points(ds)
         said += _missing_points(ds)
+    if ds.attrs.get("kind") == "transitions":
+        said += _missing_attractors(ds)
     if ds.attrs.get("kind") == "run" and not np.isfinite(ds["state"].values).all():
         said.append("The state is not finite at some times: the network diverged.")
     return said
@@ -126,6 +128,12 @@ def _uncertain_points(ds):
         n = int((ds["status"].values == status).sum())
         if n:
             yield f"{n} of {_count(ds.sizes['point'], 'point')} {'is' if n == 1 else 'are'} {words}."
+
+
+def _missing_attractors(ds):
+    unlisted = int(((ds["target"].values < 0) & (ds["status"].values == Status.OK)).sum())
+    if unlisted:
+        yield f"{_count(unlisted, 'way')} to attractors that are not in the list: fixed points or cycles are missing."
 
 
 def _missing_points(ds):

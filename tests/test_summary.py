@@ -83,3 +83,11 @@ def test_the_decay_rate_is_the_slope():
     ds.log_gradient_norm[:, :-1] = -np.inf
     assert np.isnan(decay_rate(ds))
     assert numbers({"gradient_flow": ds})["Gradient growth going back"].value == "unknown"
+
+
+def test_ways_to_attractors_that_nobody_found_are_a_caveat():
+    ds = synthetic.transitions(3)
+    assert caveats(ds) == ["1 of 6 rows had not converged: more steps are wanted."]
+    ds["status"][:] = 0
+    assert caveats(ds) == ["1 way to attractors that are not in the list: fixed points or cycles are missing."]
+    assert not caveats(synthetic.transitions(0))

@@ -13,6 +13,7 @@ EPS = np.finfo(np.float64).eps
 ITERATIONS = 200
 BATCH_ELEMENTS = 4_000_000  # of the Jacobians that are held at once
 ROUGH = 3e-6  # |G| times sqrt(S) at which single precision has done its part
+ALMOST = 1e-9  # |G| times sqrt(S) from which on Newton steps with a matrix may reach the rounding error
 TOGETHER = 1e-4  # single-precision states within this, times the scale, are polished as one
 
 
@@ -131,9 +132,11 @@ def _solve_many(equation: Equation, starts: np.ndarray, tol: float | None) -> tu
     states, converged = rough.astype(np.float64), np.zeros(len(starts), bool)
     near = np.flatnonzero(left <= 100 * ROUGH * size)
     label, chosen = _groups(states[near], TOGETHER * equation.scale)
-    polished, _ = roots.newton_from(equation.net, equation.x, states[near[chosen]], EPS * size)
-    rest = ~_near_enough(equation, polished, tol)
-    good = ~rest
+    polished, left = roots.newton_from(equation.net, equation.x, states[near[chosen]], EPS * size)
+    good = np.zeros(len(polished), bool)
+    almost = np.flatnonzero(left <= ALMOST * size)  # the others have come to a standstill far from a root
+    good[almost] = _near_enough(equation, polished[almost], tol)
+    rest = almost[~good[almost]]
     polished[rest], good[rest] = _solve_dense(equation, polished[rest], tol)
     states[near], converged[near] = polished[label], good[label]
     return states, converged

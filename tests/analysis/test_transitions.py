@@ -167,10 +167,11 @@ def test_when_the_steps_run_out_nothing_is_known():
     assert ds.steps.values.tolist() == [5, 5]
 
 
-def test_a_slow_departure_is_no_arrival():
-    # The multiplier is 1 + 1e-6: after 1000 steps the orbit has hardly left the saddle.
-    _, ds = found(scalar(1 + 1e-6), steps=1000)
-    assert not (ds.status == Status.OK).any() and not ds.period.values.any()
+def test_a_departure_too_small_to_see_is_no_arrival():
+    """From 2e-14 beside the saddle at -0.1, three steps change less than a return may."""
+    _, ds = found(scalar(2.0, 0.1), displacement=2e-14, steps=3)
+    assert (ds.status.values == Status.NOT_CONVERGED).all() and not ds.period.values.any()
+    assert (ds.path_length.values < 1e-12).all()
 
 
 @pytest.mark.parametrize("displacement", [1e-18, 3.0])
