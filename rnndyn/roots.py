@@ -12,7 +12,7 @@ from rnndyn.networks.recurrent import CellNetwork
 from rnndyn.passes import pack_states, unpack_states
 
 TILES = 2  # of starts that a thread takes on at a time
-VECTORS = 20  # of GMRES at most; more are seldom needed far from a solution
+VECTORS = 32  # of GMRES at most: few need more
 ROUNDS = 40
 WORTH_COMPILING = 8192  # numbers in all starts together
 

@@ -13,10 +13,11 @@ from rnndyn.analysis.newton import Equation, solve
 from rnndyn.analysis.pieces import pieces
 from rnndyn.analysis.search import branch_and_bound, drive, search_on
 
-PROVABLE = 8  # units up to which a complete search is tried
-BOXES = 50_000  # that it may take: some 0.5 s
-FURTHER = 2_000_000_000  # operations of the search that goes on: some seconds
-LINEAR = 2_000_000_000  # operations on the codes of a piecewise-linear network
+PROVABLE = 8  # units up to which the complete search is always run: it takes some 0.1 s
+BOXES = 50_000
+# Operations of each further search, some seconds: a box or Jacobian takes some S^3, and costs as much as S = 12 at least.
+OPERATIONS = 5_000_000_000
+FURTHER, LINEAR = 200_000, 4096  # most Jacobians, and most linear problems of a piecewise-linear network
 
 
 class Found(NamedTuple):
@@ -79,23 +80,23 @@ def find(equation: Equation, box: Box | None, starts: np.ndarray, tol: float | N
     count = pool.add(states[converged])
     if equation.period > 1:
         pool.add(_cycles(equation, starts, tol, rng))
-    proved = _proved(pool, rng)
+    expected, odd = None if box is None else 1, is_odd(equation.net, equation.x)
+    size = starts.shape[1]
+    proved = _by_codes(pool, rng) or (size <= PROVABLE and _by_boxes(pool))
     points, certificate, hits = pool.distinct()
-    expected = None if box is None else 1
-    odd = is_odd(equation.net, equation.x)
     settled = proved or _consistent(equation, points, certificate, hits, expected, odd)
-    if not settled and box is not None and tol is None:
-        further = search_on(
-            equation, box, points, expected=expected, odd=odd, work=_work(FURTHER, points.shape[1]), rng=rng
-        )
-        pool.add(np.repeat(further.states, further.hits + 1, axis=0))
-        settled = further.settled
+    if not settled and tol is None:
+        proved = size > PROVABLE and _by_boxes(pool)
+        if not proved and box is not None:
+            work = _within(OPERATIONS, size, FURTHER)
+            further = search_on(equation, box, points, expected=expected, odd=odd, work=work, rng=rng)
+            pool.add(np.repeat(further.states, further.hits + 1, axis=0))
+            settled = further.settled
         points, certificate, hits = pool.distinct()
     total = None if certificate.singular.any() else _index_sum(certificate)
     mirrored = not odd or _mirrored(equation, points)
-    return Found(
-        points, certificate, count, claim(hits, total, expected, proved=proved, settled=settled, mirrored=mirrored)
-    )
+    said = claim(hits, total, expected, proved=proved, settled=settled, mirrored=mirrored)
+    return Found(points, certificate, count, said)
 
 
 def _cycles(equation: Equation, starts: np.ndarray, tol: float | None, rng: np.random.Generator) -> np.ndarray:
@@ -109,30 +110,42 @@ def _cycles(equation: Equation, starts: np.ndarray, tol: float | None, rng: np.r
     return orbits[converged].reshape(-1, starts.shape[1])
 
 
-def _proved(pool: Pool, rng: np.random.Generator) -> bool:
-    """Run the searches that may prove that nothing is missing; whether one did."""
+def _by_codes(pool: Pool, rng: np.random.Generator) -> bool:
+    """Search a piecewise-linear network by its codes; whether that was complete."""
+    system = pieces(pool.equation.net, pool.equation.x)
+    if system is None:
+        return False
+    budget = _within(OPERATIONS, len(system.P), LINEAR)
+    found = codes.search(system, None, pool.equation.period, rng=rng, budget=budget)
+    pool.add(np.repeat(found.states, 2, axis=0))
+    return found.complete
+
+
+def _by_boxes(pool: Pool) -> bool:
+    """Search a network of tanh or sigmoid units by branch and bound; whether that was complete."""
     equation = pool.equation
-    net, x, period = equation.net, equation.x, equation.period
-    system = pieces(net, x)
-    if system is not None:
-        found = codes.search(system, None, period, rng=rng, budget=_work(LINEAR, net.state_size))
-        pool.add(np.repeat(found.states, 2, axis=0))
-        return found.complete
-    flow = drive(net, x) if period == 1 and net.state_size <= PROVABLE else None
+    flow = drive(equation.net, equation.x) if equation.period == 1 else None
     if flow is None:
         return False
-    found = branch_and_bound(flow, BOXES)
+    found = branch_and_bound(flow, _within(OPERATIONS, len(flow.b), BOXES))
     states, converged = solve(equation, found.states, None)
     pool.add(np.repeat(states[converged], 2, axis=0))
     return found.complete and bool(converged.all())
 
 
-def _work(operations: int, size: int) -> int:
-    """How many Jacobians or linear problems of this size are worth so many operations."""
-    return int(np.clip(operations / max(size, 8) ** 3, 64, 4096))
+def _within(operations: int, size: int, most: int) -> int:
+    """How many problems of this size so many operations allow."""
+    return int(np.clip(operations / max(size, 12) ** 3, 64, most))
 
 
-def _consistent(equation: Equation, points, certificate: Certificate, hits, expected: int | None, odd: bool) -> bool:
+def _consistent(
+    equation: Equation,
+    points: np.ndarray,
+    certificate: Certificate,
+    hits: np.ndarray,
+    expected: int | None,
+    odd: bool,
+) -> bool:
     """Whether nothing speaks for points that are missing."""
     return (
         len(points) > 0

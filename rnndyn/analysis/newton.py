@@ -12,7 +12,7 @@ from rnndyn.analysis import front
 EPS = np.finfo(np.float64).eps
 ITERATIONS = 200
 BATCH_ELEMENTS = 4_000_000  # of the Jacobians that are held at once
-ROUGH = 3e-6  # |G| times sqrt(S) at which single precision has done its part
+ROUGH = 3e-7  # |G| times sqrt(S) at which single precision has done its part
 ALMOST = 1e-9  # |G| times sqrt(S) from which on Newton steps with a matrix may reach the rounding error
 TOGETHER = 1e-4  # single-precision states within this, times the scale, are polished as one
 
@@ -67,7 +67,7 @@ class Equation:
             (|J| |x| + |F| + eps-small terms of the size of the scale).
         """
         s, x = states, front.row(self.x, len(states))
-        product = np.eye(states.shape[1])
+        product = None
         rounding = np.zeros_like(states)
         for _ in range(self.period):
             J = dynamics.jacobian(self.net, s, x)
@@ -75,7 +75,7 @@ class Equation:
             terms = (states.shape[1] + 4) * EPS  # of sums of S products, and a function of them
             passed_on = (np.abs(J) @ (rounding + terms * np.abs(s))[..., None])[..., 0]
             rounding = passed_on + terms * np.abs(after) + EPS * self.scale
-            product = J @ product
+            product = J if product is None else J @ product
             s = after
         return Point(s - states, product - np.eye(states.shape[1]), rounding)
 

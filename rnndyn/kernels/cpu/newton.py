@@ -25,17 +25,19 @@ from rnndyn.kernels.tile import block
 from rnndyn.kernels.tuples import scatter
 
 SHORTEST, ENOUGH_LOWER = 1 / 64, 1e-4  # smallest part of a step; wanted fall of the length of G, for a whole step
-LOOSE, TIGHT = 0.1, 1e-4  # how far GMRES lowers the residual, far from a solution and near it
+LOOSE, TIGHT = 0.1, 1e-2  # how far GMRES lowers the residual, far from a solution and near it
 
 
 @routine
 def total(room, row, register):
     """Sum over the lanes of a register."""
     store(room, (row, 0), register)
-    s = room[row, 0]
-    for lane in range(1, room.shape[1]):
-        s += room[row, lane]
-    return s
+    width = room.shape[1] // 2
+    while width > 0:
+        for lane in range(width):
+            room[row, lane] += room[row, lane + width]
+        width //= 2
+    return room[row, 0]
 
 
 @routine
@@ -88,34 +90,51 @@ def width_at(k, rows, left):
 
 
 @routine
-def tangents(p, V, j, u, m, Da, Ds, Ra, Rs, lo, hi):
-    """Vector ``j + 1`` of each row = J times vector ``j``."""
-    k = kind(p)
-    many, blocks = block_rows(k), V.shape[3]
+def any_open(todo, used, j, lo, hi):
+    """Whether some row still wants its vector ``j + 1``."""
     for i in range(lo, hi):
+        if todo[i] and used[i] == j:
+            return True
+    return False
+
+
+@routine
+def tangents(p, V, j, u, m, Da, Ds, Ra, Rs, todo, used, lo, hi):
+    """Vector ``j + 1`` = J times vector ``j``, tile by tile of those rows that want it."""
+    many = block_rows(kind(p))
+    r = lo
+    while r < hi:
+        rows = many if r + many <= hi else 1
+        if any_open(todo, used, j, r, r + rows):
+            tangents_of(p, V, j, u, m, Da, Ds, Ra, Rs, r, rows)
+        r += rows
+
+
+@routine
+def tangents_of(p, V, j, u, m, Da, Ds, Ra, Rs, r, rows):
+    """:func:`tangents` of one tile of rows."""
+    k = kind(p)
+    blocks = V.shape[3]
+    for i in range(r, r + rows):
         for slot in range(u.shape[2]):
             for n in range(blocks):
                 store(u, (0, i, slot, n, 0), 0.0)
     for stage in range(0 if slot_count(k, "m") > 0 else 1, 2):
-        r = lo
-        while r < hi:
-            rows = many if r + many <= hi else 1
-            n = 0
-            while n < blocks:
-                count = width_at(k, rows, blocks - n)
-                if stage == 1 and slot_count(k, "m") > 0:
-                    left_rows, left_row = block(m, (0, r), 1, None, 3), block(m, (0, r), None, None, 3)
-                    recurrent(p, "m", u, 0, r, rows, 0, n, count, left_rows, left_row, p.W_m)
-                elif slot_count(k, "h") > 0:
-                    left_rows, left_row = block(V, (r, j, 0), 0, None, 4), block(V, (r, j, 0), None, None, 4)
-                    recurrent(p, "h", u, 0, r, rows, 0, n, count, left_rows, left_row, p.W_h)
-                n += count
-            r += rows
+        n = 0
+        while n < blocks:
+            count = width_at(k, rows, blocks - n)
+            if stage == 1 and slot_count(k, "m") > 0:
+                left_rows, left_row = block(m, (0, r), 1, None, 3), block(m, (0, r), None, None, 3)
+                recurrent(p, "m", u, 0, r, rows, 0, n, count, left_rows, left_row, p.W_m)
+            elif slot_count(k, "h") > 0:
+                left_rows, left_row = block(V, (r, j, 0), 0, None, 4), block(V, (r, j, 0), None, None, 4)
+                recurrent(p, "h", u, 0, r, rows, 0, n, count, left_rows, left_row, p.W_h)
+            n += count
         if stage == 0:
-            for i in range(lo, hi):
+            for i in range(r, r + rows):
                 for n in range(blocks):
                     store(m, (0, i, n, 0), combined(Ra, (i, 0, n, 0), Rs, (i, 0, n, 0), u, V, i, j, n))
-    for i in range(lo, hi):
+    for i in range(r, r + rows):
         for n in range(blocks):
             for c in range(V.shape[2]):
                 out = combined(Da[i], (c, 0, n, 0), Ds[i], (c, 0, n, 0), u, V, i, j, n)
@@ -148,7 +167,7 @@ def orthogonalise(V, i, j, H, room):
 
 @routine
 def rotate(H, i, j, length, turns, e):
-    """Rotate the new column of the least-squares problem into triangular form; what is left of the residual comes back."""
+    """Rotate the new column of the least-squares problem into triangular form; what is left of the residual returns."""
     for k in range(j):
         above, below = H[i, k, j], H[i, k + 1, j]
         H[i, k, j] = turns[i, k, 0] * above + turns[i, k, 1] * below
@@ -177,7 +196,7 @@ def directions(p, V, u, m, Da, Ds, Ra, Rs, H, turns, e, room, todo, size, used, 
             open_ += 1
     j = 0
     while open_ > 0 and j < last - 1:
-        tangents(p, V, j, u, m, Da, Ds, Ra, Rs, lo, hi)
+        tangents(p, V, j, u, m, Da, Ds, Ra, Rs, todo, used, lo, hi)
         for i in range(lo, hi):
             if todo[i] and used[i] == j:
                 add_multiple(V, i, j + 1, j, -1)
@@ -306,9 +325,9 @@ def newton(p, x, starts, s, a, m, y, D, krylov, here, counts, size, found, left,
 
     ``found`` receives the last states, ``left`` the length of G there. Each worker owns some rows of all the rooms and
     takes every so-manieth start. ``D`` holds the local derivatives of each row, ``krylov`` its vectors (row, vector,
-    component, block, lane), the tangents of its pre-activations, and the small least-squares problem. ``counts`` (4, row):
-    the start in a row, whether its direction is due, how many vectors made it, its age; ``size`` (2, row): the length of
-    G, and the part of the step that is tried.
+    component, block, lane), the tangents of its pre-activations, and the small least-squares problem. ``counts`` (4,
+    row): the start in a row, whether its direction is due, how many vectors made it, its age; ``size`` (2, row): the
+    length of G, and the part of the step that is tried.
     """
     for worker in prange(workers):
         work(p, x, starts, s, a, m, y, D, krylov, here, counts, size, found, left, enough, rounds, worker, workers)
