@@ -14,8 +14,8 @@ from rnndyn.analysis.pieces import pieces
 from rnndyn.analysis.search import branch_and_bound, drive, search_on
 
 PROVABLE = 8  # units up to which the complete search is always run: it takes some 0.1 s
-BOXES = 50_000
-# Operations of each further search, some seconds: a box or Jacobian takes some S^3, and costs as much as S = 12 at least.
+BOXES = 200_000
+# Operations of each further search, some seconds: a box or Jacobian takes S^3, and as much as S = 12 at least.
 OPERATIONS = 5_000_000_000
 FURTHER, LINEAR = 200_000, 4096  # most Jacobians, and most linear problems of a piecewise-linear network
 
@@ -53,7 +53,7 @@ class Pool:
 def find(equation: Equation, box: Box | None, starts: np.ndarray, tol: float | None, rng: np.random.Generator) -> Found:
     """All the fixed points that can be found.
 
-    Newton steps from the starts come first. A piecewise-linear network is searched by its codes too, and a small network
+    Newton steps from the starts come first. Piecewise-linear networks are searched by their codes too, small networks
     of tanh or sigmoid units by branch and bound: these may prove that nothing is missing. Where nothing is proved and
     what topology demands is not met, or points were found but once, the search goes on.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from rnndyn.plot.points import MARKS, MOST_TRAJECTORIES, _face, _plane, _present, _trajectories
+from rnndyn.plot.points import MARKS, MOST_TRAJECTORIES, _present, _trajectories, filling, principal_components
 from rnndyn.plot.style import BLACK, GREEN, GREY, LIGHT, ORANGE, PURPLE, SKY, drawing, require
 
 COLORS = (GREEN, PURPLE, ORANGE, SKY)
@@ -50,7 +50,7 @@ def slow_points(ds, ax=None, *, run=None):
     drawn = np.flatnonzero(np.isfinite(curves).all(axis=(1, 2)))
     trajectories = _trajectories(run, points.shape[1])
     source = trajectories if run is not None else curves[drawn] if len(drawn) else points
-    plane = _plane(source.reshape(-1, points.shape[1]))
+    plane = principal_components(source.reshape(-1, points.shape[1]))
     with drawing(ax) as ax:
         for path in trajectories[:MOST_TRAJECTORIES]:
             ax.plot(*plane.project(path).T, color=LIGHT, linewidth=0.5, zorder=1)
@@ -62,7 +62,7 @@ def slow_points(ds, ax=None, *, run=None):
             _arrows(ax, one, plane)
         for name, mark in _present(ds):
             chosen = plane.project(points[ds["stability"].values == name])
-            look = _face(mark) | {"label": f"{name} ({len(chosen)})", "zorder": 4 if mark is MARKS["stable"] else 3}
+            look = filling(mark) | {"label": f"{name} ({len(chosen)})", "zorder": 4 if mark is MARKS["stable"] else 3}
             ax.plot(*chosen.T, mark.marker, color=mark.color, **look)
         ax.set_xlabel(plane.label(0))
         ax.set_ylabel(plane.label(1))

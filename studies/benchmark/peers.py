@@ -1,30 +1,26 @@
-"""The programs that are timed. Each has `load(net, inputs, slopes)`, which comes back with the work as functions.
+"""The programs whose passes are timed. Each has `load(net, inputs, slopes)`, which comes back with the work.
 
-`use(threads)` says how many threads it may use. A piece of work is a `Work`: `forward()` and `both()` without
-arguments, to be timed, and `states`, `gradients` that turn what those return into arrays in rnndyn's layout, to be
-compared. `both` is the forward pass and the gradients of every weight and bias, for the slopes dL/dh (B, T, H) given;
-no program computes the gradient of the inputs.
+`use(threads)` says how many threads it may use. The calls of the `Work` are "forward" and "both", the forward pass and
+the gradients of every weight and bias, for the slopes dL/dh (B, T, H) given; no program computes the gradient of the
+inputs.
 """
 
 import functools
 import importlib.util
 import time
-from collections.abc import Callable
-from typing import Any, NamedTuple
 
 import numpy as np
 
 import rnndyn as rd
 from rnndyn import dynamics, gradients
+from studies.benchmark.problem import problem
+from studies.benchmark.workers import Work
 
 
-class Work(NamedTuple):
-    """One program's share: functions to time, and how to read what they return."""
-
-    forward: Callable[[], Any]
-    both: Callable[[], Any] | None
-    states: Callable[[Any], np.ndarray]  # of what forward returns: hidden states (B, T, H)
-    gradients: Callable[[Any], dict[str, np.ndarray]]  # of what both returns: dL/dW_xh, dL/dW_hh
+def work(forward, both, states, gradients=None) -> Work:
+    """A program's work: what it returns is read as hidden states (B, T, H), and as dL/dW_xh, dL/dW_hh by name."""
+    calls = {"forward": forward} | ({"both": both} if both else {})
+    return Work(calls, lambda: (states(forward()), gradients(both()) if both else {}))
 
 
 class Rnndyn:
@@ -47,7 +43,7 @@ class Rnndyn:
         def both():
             return gradients.backprop(net, inputs, slopes, s0)
 
-        return Work(forward, both, lambda states: states[..., :H], lambda result: result[1].arrays())
+        return work(forward, both, lambda states: states[..., :H], lambda result: result[1].arrays())
 
 
 class FrontDoor(Rnndyn):
@@ -55,7 +51,7 @@ class FrontDoor(Rnndyn):
 
     @staticmethod
     def load(net, inputs, slopes) -> Work:
-        return Work(lambda: rd.run(net, inputs), None, lambda result: result.hidden.values, lambda result: {})
+        return work(lambda: rd.run(net, inputs), None, lambda result: result.hidden.values)
 
 
 class Torch:
@@ -95,7 +91,7 @@ class Torch:
             states.backward(g)
             return states
 
-        return Work(
+        return work(
             forward,
             both,
             lambda states: states.numpy().transpose(1, 0, 2),
@@ -158,7 +154,7 @@ class Numpy:
                 states[t] = state[0]
             return states
 
-        return Work(forward, None, lambda states: states.transpose(1, 0, 2), lambda _: {})
+        return work(forward, None, lambda states: states.transpose(1, 0, 2))
 
 
 UNROLL = (1, 8)  # steps of the scan in one turn of its loop
@@ -196,7 +192,7 @@ class Jax:
 
         forward = fastest([jax.jit(functools.partial(hidden, unroll=n)) for n in UNROLL], weights, x)
         both = fastest([jax.jit(functools.partial(hidden_and_gradients, unroll=n)) for n in UNROLL], weights, x, g)
-        return Work(
+        return work(
             lambda: forward(weights, x).block_until_ready(),
             lambda: jax.block_until_ready(both(weights, x, g)),
             lambda states: np.asarray(states).transpose(1, 0, 2),
@@ -225,3 +221,6 @@ PEERS = {"rnndyn": Rnndyn, "run": FrontDoor, "torch": Torch, "jax": Jax, "numpy"
 def available() -> list[str]:
     """The programs that are installed."""
     return [name for name in PEERS if name in ("rnndyn", "run") or importlib.util.find_spec(name)]
+
+
+__all__ = ["PEERS", "available", "problem"]

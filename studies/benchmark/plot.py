@@ -9,6 +9,24 @@ MARKS = {1: "o", 32: "s", 256: "^"}
 
 
 def plot(results: dict) -> Figure:
+    """The passes, or the searches where nothing else was measured."""
+    return passes(results) if results["rows"] else searches(results["searches"])
+
+
+def searches(rows: list[dict]) -> Figure:
+    """How many times faster than each peer, by network."""
+    figure = Figure(figsize=(3.4, 2.6), layout="constrained")
+    ax = figure.subplots()
+    for k, peer in enumerate(peer for peer in ("adam", "scipy") if peer in rows[0]["times_faster"]):
+        ax.semilogy([row["network"] for row in rows], [row["times_faster"][peer] for row in rows], "os"[k], label=peer)
+    ax.axhline(20, color="black", linewidth=1)
+    ax.set(ylabel="times faster", xlabel="network and number of units")
+    ax.tick_params(axis="x", rotation=45)
+    ax.legend()
+    return figure
+
+
+def passes(results: dict) -> Figure:
     """One panel a cell and mode; colour: peer, mark: batch; above the line at 1 rnndyn is faster."""
     rows = results["rows"]
     peers = [peer for peer in results["programs"][1:] if peer != "run"]

@@ -5,6 +5,7 @@ from contextlib import ExitStack
 
 import numpy as np
 
+from studies.benchmark import searches
 from studies.benchmark.peers import PEERS, available
 from studies.benchmark.problem import CELLS, products
 from studies.benchmark.workers import Worker, interleaved
@@ -15,11 +16,14 @@ BATCH = (1, 32, 256)
 STEPS = 100
 THREADS = 2
 ROUNDS = 9  # turns of each program at one cell, size and mode
+SEARCH_ROUNDS = 3
+SAME = 1e-6  # largest difference of two states that are one fixed point
 STATE_TOLERANCE, GRADIENT_TOLERANCE = 2e-5, 2e-4  # float32, against rnndyn: largest difference; normwise and relative
 
 
 def add_arguments(parser) -> None:
     """Options of `python -m studies benchmark`."""
+    parser.add_argument("--only", choices=("passes", "searches"), help="default: both parts")
     parser.add_argument(
         "--peers", nargs="+", choices=list(PEERS)[1:], help="programs beside rnndyn; default: those installed"
     )
@@ -28,19 +32,27 @@ def add_arguments(parser) -> None:
     parser.add_argument("--batch", nargs="+", type=int, metavar="B", help=f"default: {' '.join(map(str, BATCH))}")
 
 
-def run(quick: bool, peers=None, cells=None, hidden=None, batch=None) -> dict:
-    """Time every program on every setting; one row a cell, size, batch and mode."""
+def run(quick: bool, only=None, peers=None, cells=None, hidden=None, batch=None) -> dict:
+    """Time every program on every setting."""
     programs = ["rnndyn", *(peers or available()[1:])]
+    rows = [] if only == "searches" else passes(quick, programs, cells, hidden, batch)
+    found = [] if only == "passes" else searched(quick)
+    packages = ("rnndyn", "numba", "numpy", "scipy", "torch", "jax", "jaxlib")
+    made = machine(packages, THREADS)
+    return {"machine": made, "steps": STEPS, "programs": programs, "rows": rows, "searches": found}
+
+
+def passes(quick: bool, programs, cells, hidden, batch) -> list[dict]:
+    """Forward and backward passes: one row a cell, size, batch and mode."""
     hidden, batch = hidden or (HIDDEN[:1] if quick else HIDDEN), batch or (BATCH[:2] if quick else BATCH)
     settings = list(itertools.product(cells or CELLS, hidden, batch))
     rows = []
     with ExitStack() as stack:
-        workers = [stack.enter_context(Worker(name, THREADS)) for name in programs]
+        workers = [stack.enter_context(Worker("studies.benchmark.peers", name, THREADS)) for name in programs]
         for k, setting in enumerate(settings):
             rows += measure(workers, *setting, STEPS, 3 if quick else ROUNDS)
             print(f"[{k + 1}/{len(settings)}] {summary(rows[-2])}; {summary(rows[-1])}", flush=True)
-    packages = ("rnndyn", "numba", "numpy", "torch", "jax", "jaxlib")
-    return {"machine": machine(packages, THREADS), "steps": STEPS, "programs": programs, "rows": rows}
+    return rows
 
 
 def measure(workers, cell: str, H: int, B: int, T: int, rounds: int) -> list[dict]:
@@ -52,12 +64,53 @@ def measure(workers, cell: str, H: int, B: int, T: int, rounds: int) -> list[dic
         samples = interleaved(workers, mode, rounds)
         seconds = median(samples)
         row = {"cell": cell, "H": H, "B": B, "mode": mode, "seconds": seconds}
-        row["quartiles"] = {name: np.percentile(s, [25, 75]).tolist() for name, s in samples.items()}
+        row["quartiles"] = quartiles(samples)
         row["gflops"] = products(cell, H, B, T, mode) / seconds["rnndyn"] / 1e9
         row["times_faster"] = {name: s / seconds["rnndyn"] for name, s in seconds.items() if name != "rnndyn"}
         row["first_call"] = first
         rows.append(row)
     return rows
+
+
+def searched(quick: bool) -> list[dict]:
+    """Searches for fixed points: one row a network."""
+    programs = [name for name in searches.PEERS if name != "adam" or "torch" in available()]
+    rows = []
+    with ExitStack() as stack:
+        workers = [stack.enter_context(Worker("studies.benchmark.searches", name, THREADS)) for name in programs]
+        for name in searches.NETWORKS[:1] if quick else searches.NETWORKS:
+            for worker in workers:
+                worker.ask("load", name, searches.STARTS)
+            samples = interleaved(workers, "search", 1 if quick else SEARCH_ROUNDS)
+            samples["scipy"] = [s * searches.STARTS / searches.FEW for s in samples["scipy"]]
+            seconds = median(samples)
+            rows.append({"network": name, "seconds": seconds, "quartiles": quartiles(samples)})
+            rows[-1]["times_faster"] = {peer: s / seconds["rnndyn"] for peer, s in seconds.items() if peer != "rnndyn"}
+            rows[-1] |= sets(name, {worker.name: worker.ask("results") for worker in workers})
+            print(rows[-1], flush=True)
+    return rows
+
+
+def sets(name: str, found: dict) -> dict:
+    """How many distinct fixed points each search found, and how many of Adam's rnndyn lacks."""
+    net, _ = searches.problem(name, 1)
+    points = {program: searches.polished(net, states) for program, states in found.items()}
+    row = {"points": {program: len(states) for program, states in points.items()}, "worst_q": {}}
+    for program, states in found.items():
+        row["worst_q"][program] = float(searches.q(net, states).max())
+    if "adam" in points:
+        row["lacking"] = {ours: lacking(points[ours], points["adam"]) for ours in ("rnndyn", "fixed_points")}
+    return row
+
+
+def lacking(ours: np.ndarray, theirs: np.ndarray) -> int:
+    """How many of their points are not among ours."""
+    return int(sum(np.abs(ours - point).max(axis=1).min(initial=np.inf) > SAME for point in theirs))
+
+
+def quartiles(samples: dict) -> dict:
+    """First and third quartile of each list."""
+    return {name: np.percentile(s, [25, 75]).tolist() for name, s in samples.items()}
 
 
 def summary(row: dict) -> str:

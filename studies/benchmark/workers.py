@@ -4,15 +4,24 @@ Thread pools of several libraries in one process spin against each other and hid
 has a process of its own, on the same cores, and only one of them works at any moment.
 """
 
+import importlib
 import multiprocessing
 import os
 import time
 import traceback
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
 
 REST_SECONDS = 0.01  # between programs: until the threads of the one before have stopped spinning
 SLICE_SECONDS = 0.08  # of samples in one turn of a program
 WARM_SECONDS = 0.05  # before them: caches and clock come back to where this program alone keeps them
+
+
+class Work(NamedTuple):
+    """One program's share of a problem: the calls to time, by mode, and what they compute, to be compared."""
+
+    calls: dict[str, Callable[[], Any]]
+    results: Callable[[], Any]
 
 
 class Worker:
@@ -20,17 +29,19 @@ class Worker:
 
     Parameters
     ----------
+    field : str
+        Module with the programs, ``PEERS``, and what they work on, ``problem(*setting)``.
     name : str
-        Which program, of ``studies.benchmark.peers.PEERS``.
+        Which program.
     threads : int
         Cores that it may use.
     """
 
-    def __init__(self, name: str, threads: int):
+    def __init__(self, field: str, name: str, threads: int):
         context = multiprocessing.get_context("spawn")
         self.name = name
         self.pipe, theirs = context.Pipe()
-        self.process = context.Process(target=serve, args=(name, threads, theirs), daemon=True)
+        self.process = context.Process(target=serve, args=(field, name, threads, theirs), daemon=True)
         self.process.start()
         theirs.close()
 
@@ -50,10 +61,10 @@ class Worker:
         return answer
 
 
-def serve(name: str, threads: int, pipe) -> None:
+def serve(field: str, name: str, threads: int, pipe) -> None:
     """The life of a worker's process: answer tasks until it is ended."""
     use_cores(threads)
-    program = Program(name, threads)
+    program = Program(field, name, threads)
     while True:
         task, arguments = pipe.recv()
         try:
@@ -71,33 +82,30 @@ def use_cores(count: int) -> None:
 class Program:
     """What a worker does: one program, and the work that it has loaded last."""
 
-    def __init__(self, name: str, threads: int):
-        self.name, self.threads, self.work = name, threads, None
+    def __init__(self, field: str, name: str, threads: int):
+        self.field, self.name, self.threads = field, name, threads
+        self.work = Work({}, lambda: None)
 
-    def load(self, cell: str, H: int, B: int, T: int) -> float:
+    def load(self, *setting) -> float:
         """Prepare one setting and work once in each mode; the seconds of that."""
-        from studies.benchmark.peers import PEERS
-        from studies.benchmark.problem import problem
-
-        peer = PEERS[self.name]
+        field = importlib.import_module(self.field)
+        peer = field.PEERS[self.name]
         peer.use(self.threads)
-        self.work = None
-        given = problem(cell, H, B, T)
+        self.work = Work({}, lambda: None)
+        given = field.problem(*setting)
         start = time.perf_counter()
         self.work = peer.load(*given)
-        self.work.forward()
-        if self.work.both:
-            self.work.both()
+        for call in self.work.calls.values():
+            call()
         return time.perf_counter() - start
 
     def results(self):
-        """Hidden states, and the gradients of the weights where the program forms them."""
-        states = self.work.states(self.work.forward())
-        return states, self.work.gradients(self.work.both()) if self.work.both else {}
+        """What the work computes."""
+        return self.work.results()
 
     def sample(self, mode: str) -> list[float] | None:
         """Seconds of single calls, as many as fit a slice; the first ones are not counted."""
-        call = getattr(self.work, mode)
+        call = self.work.calls.get(mode)
         if call is None:
             return None
         spend(call, WARM_SECONDS)

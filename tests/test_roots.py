@@ -1,0 +1,68 @@
+"""Compiled Newton iteration without matrices, against the one with matrices."""
+
+import numpy as np
+import pytest
+from cases import CASES, UNCOMPILED
+
+import rnndyn as rd
+from rnndyn import dynamics, roots
+from rnndyn.analysis.newton import Equation, _groups, _solve_dense
+
+# A cell of each kind of step; each is compiled, so all of them are run only where nothing is.
+COMPILED = ("elman-tanh", "leaky-voltage-tanh", "lstm", "gru-before-keep")
+SOME = CASES if UNCOMPILED else [case for case in CASES if case.name in COMPILED]
+UNITS, STARTS = (3, 5) if UNCOMPILED else (19, 60)
+
+
+@pytest.mark.parametrize("case", SOME, ids=lambda case: case.name)
+def test_states_are_fixed(case, rng):
+    """Where the length of G is small, so is that of F(x) - x by the forward pass; most starts get there."""
+    net = case.network(rng, UNITS, 2)
+    x = rng.standard_normal(2)
+    starts = rng.uniform(-1, 1, (STARTS, net.state_size))
+    states, lengths = roots.newton_from(net, x, starts, 1e-13)
+    after = dynamics.step(net, states, np.repeat(x[None], STARTS, axis=0))
+    np.testing.assert_allclose(lengths, np.linalg.norm(after - states, axis=1), atol=1e-13, rtol=1e-6)
+    assert (lengths < 1e-12).mean() > 0.5
+    ours = states[lengths < 1e-12]
+    theirs, converged = _solve_dense(Equation(net, x, 1, 1.0), ours, None)
+    assert converged.all()
+    np.testing.assert_allclose(theirs, ours, atol=1e-9)  # 1e-12 times the norm of the inverse of I - J
+
+
+def test_all_the_tested_cells_exist():
+    assert UNCOMPILED or len(SOME) == len(COMPILED)
+
+
+@pytest.mark.compiled
+def test_no_start_minds_the_others(rng, monkeypatch):
+    """Alone, in company, and over two threads, a start ends in the same bits."""
+    net = rd.Elman.random(24, gain=2.0, rng=0)
+    starts = rng.uniform(-1, 1, (37, 24))
+    together = roots.newton_from(net, None, starts, 1e-13)[0]
+    alone = np.concatenate([roots.newton_from(net, None, start[None], 1e-13)[0] for start in starts])
+    monkeypatch.setattr(roots, "threads_for", lambda operations, items: min(2, items))
+    over_threads = roots.newton_from(net, None, starts, 1e-13)[0]
+    assert together.tobytes() == alone.tobytes() == over_threads.tobytes()
+
+
+def test_starts_out_of_range_end_without_a_root():
+    states, lengths = roots.newton_from(rd.Elman(None, [[0.5]]), None, np.array([[np.nan], [1e308], [3.0]]), 1e-13)
+    assert not lengths[0] < 1e-12
+    assert abs(states[2, 0]) < 1e-12
+
+
+def test_who_is_served():
+    many = np.zeros((roots.WORTH_COMPILING, 1))
+    assert roots.applies(rd.Elman(None, [[0.5]]), many) is not UNCOMPILED
+    assert not roots.applies(rd.Elman(None, [[0.5]]), many[:-1])
+    stack = rd.Stack([rd.Elman(None, [[0.5]]), rd.Elman([[0.5]], [[0.5]])])
+    assert not roots.applies(stack, np.repeat(many, 2, axis=1))
+
+
+def test_groups_are_no_wider_than_asked(rng):
+    states = np.round(rng.uniform(0, 1, (200, 2)), 1) + 1e-6 * rng.standard_normal((200, 2))
+    label, chosen = _groups(states, 1e-4)
+    assert (np.abs(states - states[chosen[label]]) <= 1e-4).all()
+    assert len(chosen) == len(np.unique(np.round(states, 1), axis=0))
+    assert [part.size for part in _groups(states[:0], 1.0)] == [0, 0]
