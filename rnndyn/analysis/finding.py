@@ -12,9 +12,11 @@ from rnndyn.analysis.completeness import Box, Claim, claim, is_odd
 from rnndyn.analysis.newton import Equation, solve
 from rnndyn.analysis.pieces import pieces
 from rnndyn.analysis.search import branch_and_bound, drive, search_on
+from rnndyn.analysis.starts import visited
 
 PROVABLE = 8  # units up to which the complete search is always run: it takes some 0.1 s
 BOXES = 200_000
+AGAIN, MORE = 4, 1024  # rounds of fresh starts, and starts in each, before the costly searches
 # Operations of each further search, some seconds: a box or Jacobian takes S^3, and as much as S = 12 at least.
 OPERATIONS = 5_000_000_000
 FURTHER, LINEAR = 200_000, 4096  # most Jacobians, and most linear problems of a piecewise-linear network
@@ -55,7 +57,8 @@ def find(equation: Equation, box: Box | None, starts: np.ndarray, tol: float | N
 
     Newton steps from the starts come first. Piecewise-linear networks are searched by their codes too, small networks
     of tanh or sigmoid units by branch and bound: these may prove that nothing is missing. Where nothing is proved and
-    what topology demands is not met, or points were found but once, the search goes on.
+    what topology demands is not met, or points were found but once, the search goes on: from fresh starts, then by
+    branch and bound, fibres, deflation and homotopies.
 
     Parameters
     ----------
@@ -85,6 +88,13 @@ def find(equation: Equation, box: Box | None, starts: np.ndarray, tol: float | N
     proved = _by_codes(pool, rng) or (size <= PROVABLE and _by_boxes(pool))
     points, certificate, hits = pool.distinct()
     settled = proved or _consistent(equation, points, certificate, hits, expected, odd)
+    for _ in range(AGAIN if box is not None and tol is None else 0):
+        if settled:
+            break
+        more, converged = solve(equation, _fresh(equation, box, points, MORE, rng), None)
+        pool.add(more[converged])
+        points, certificate, hits = pool.distinct()
+        settled = _consistent(equation, points, certificate, hits, expected, odd)
     if not settled and tol is None:
         proved = size > PROVABLE and _by_boxes(pool)
         if not proved and box is not None:
@@ -97,6 +107,17 @@ def find(equation: Equation, box: Box | None, starts: np.ndarray, tol: float | N
     mirrored = not odd or _mirrored(equation, points)
     said = claim(hits, total, expected, proved=proved, settled=settled, mirrored=mirrored)
     return Found(points, certificate, count, said)
+
+
+def _fresh(equation: Equation, box: Box, points: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
+    """New starts (count, S), by turns: uniform in the box, visited, and in the middle between known points, with noise."""
+    uniform = rng.uniform(box.low, box.high, (count, len(box.low)))
+    starts = np.where((np.arange(count) % 3 == 0)[:, None], uniform, visited(equation.net, equation.x, count, rng))
+    if len(points):
+        pairs = points[rng.integers(0, len(points), (count, 2))].mean(axis=1)
+        noise = 0.1 * equation.scale * rng.standard_normal(pairs.shape)
+        starts = np.where((np.arange(count) % 3 == 1)[:, None], pairs + noise, starts)
+    return box.fold(starts)
 
 
 def _cycles(equation: Equation, starts: np.ndarray, tol: float | None, rng: np.random.Generator) -> np.ndarray:

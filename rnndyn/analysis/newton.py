@@ -72,7 +72,7 @@ class Equation:
         for _ in range(self.period):
             J = dynamics.jacobian(self.net, s, x)
             after = dynamics.step(self.net, s, x)
-            terms = (states.shape[1] + 4) * EPS  # of sums of S products, and a function of them
+            terms = _terms(states)
             passed_on = (np.abs(J) @ (rounding + terms * np.abs(s))[..., None])[..., 0]
             rounding = passed_on + terms * np.abs(after) + EPS * self.scale
             product = J if product is None else J @ product
@@ -143,9 +143,20 @@ def _solve_many(equation: Equation, starts: np.ndarray, tol: float | None) -> tu
 
 
 def _near_enough(equation: Equation, states: np.ndarray, tol: float | None) -> np.ndarray:
-    rows = max(1, BATCH_ELEMENTS // states.shape[1] ** 2)
-    parts = [_close(equation.at(states[k : k + rows]), tol) for k in range(0, len(states), rows)]
-    return np.concatenate(parts) if parts else np.zeros(0, bool)
+    """Whether states are within their rounding error, or the tolerance; Jacobians are formed where they decide it."""
+    off = np.abs(equation.values(states))
+    if tol is not None:
+        return (off <= tol).all(axis=1)
+    good = (off <= _terms(states) * np.abs(states) + EPS * equation.scale).all(axis=1)
+    open_, rows = np.flatnonzero(~good), max(1, BATCH_ELEMENTS // states.shape[1] ** 2)
+    for some in (open_[k : k + rows] for k in range(0, len(open_), rows)):
+        good[some] = _close(equation.at(states[some]), None)
+    return good
+
+
+def _terms(states: np.ndarray) -> float:
+    """Relative rounding error of sums of S products, and of a function of them."""
+    return (states.shape[1] + 4) * EPS
 
 
 def _groups(states: np.ndarray, distance: float) -> tuple[np.ndarray, np.ndarray]:

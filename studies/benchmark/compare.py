@@ -33,18 +33,19 @@ def searches(rows: list[dict]) -> list[str]:
     """Tables of the searches for fixed points."""
     peers = [peer for peer in ("adam", "scipy") if peer in rows[0]["times_faster"]]
     lines = [
-        [row["network"], f"{1e3 * row['seconds']['rnndyn']:.3g}", f"{1e3 * row['seconds']['fixed_points']:.4g}"]
+        [row["network"], *(f"{1e3 * row['seconds'][ours]:.3g}" for ours in ("rnndyn", "certified", "fixed_points"))]
         + [row["times_faster"][peer] for peer in peers]
         + [row["points"]["rnndyn"], row["points"]["fixed_points"], row["points"].get("adam", "")]
         + [row.get("lacking", {}).get("fixed_points", ""), f"{row['worst_q']['rnndyn']:.1e}"]
         for row in rows
     ]
-    header = ["network", "ms", "ms, rd.fixed_points", *(f"vs {peer}" for peer in peers)]
+    header = ["network", "search, ms", "certified, ms", "rd.fixed_points, ms", *(f"vs {peer}" for peer in peers)]
     header += ["points", "rd.fixed_points", "adam", "of these lacking", "worst q"]
     return [
         "### Fixed points of trained flip-flop networks, from 1024 starts",
         table(header, lines),
-        "The search: distinct points with certificates; `rd.fixed_points` adds eigenvectors, errors, and goes on until "
+        "Ratios are of the search alone on both sides: a converged state for each start. Certified: merged into "
+        "distinct points, each with its proof. `rd.fixed_points` adds eigenvectors and their errors, and goes on until "
         "the set is consistent. adam: FixedPointFinder's method and defaults, the optimisation alone; its points are "
         "those of its states with q < 1e-10, polished. scipy: `root` with the Jacobian, from 32 of the starts, "
         "times 32.",

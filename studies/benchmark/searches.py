@@ -56,7 +56,21 @@ def search(find) -> Work:
 
 
 class Rnndyn(Passes):
-    """The search at the level of plain arrays: states, merged, with their certificates."""
+    """Newton's iteration at the level of plain arrays: a state for each start, and whether it converged."""
+
+    @staticmethod
+    def load(net, starts) -> Work:
+        equation = Equation(net, np.zeros(net.input_size), 1, 1.0)
+
+        def find():
+            states, converged = solve(equation, starts, None)
+            return states[converged]
+
+        return search(find)
+
+
+class Certified(Passes):
+    """The same, then merged into distinct points, each with its certificate."""
 
     @staticmethod
     def load(net, starts) -> Work:
@@ -104,7 +118,7 @@ class Adam(TorchPasses):
                 optimizer.zero_grad()
                 mean.backward()
                 optimizer.step()
-                plateau.step(mean)
+                plateau.step(mean.detach())
                 q = q.detach()
                 rate = optimizer.param_groups[0]["lr"]
                 if bool((((q - before).abs() < 1e-20 * rate) | (q < 1e-12)).all()):
@@ -141,4 +155,4 @@ class Scipy:
         return search(find)
 
 
-PEERS = {"rnndyn": Rnndyn, "fixed_points": FrontDoor, "adam": Adam, "scipy": Scipy}
+PEERS = {"rnndyn": Rnndyn, "certified": Certified, "fixed_points": FrontDoor, "adam": Adam, "scipy": Scipy}
