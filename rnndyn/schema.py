@@ -116,9 +116,6 @@ RESULTS: dict[str, dict[str, Variable]] = {
         "time_constant": Variable(
             ("point", "mode"), "step", "time constant -p/ln|eigenvalue|, negative for growth", optional=True
         ),
-        "eigenvector": Variable(
-            ("point", "state", "mode"), "1", "right eigenvector of the Jacobian of F^p", "c", optional=True
-        ),
         "n_unstable": Variable(("point",), "1", "number of eigenvalues outside the unit circle", "i"),
         "stability": Variable(("point",), "1", "stable, unstable or undecided within the error bound", "string"),
         "index": Variable(("point",), "1", "sign of det(I - J)", "i"),

@@ -28,7 +28,7 @@ def fixed_points(n=3, size=4, stability=("stable", "unstable", "undecided"), vec
     }
     if vectors:
         variables["eigenvalue"][:, 0] = 2
-        variables["eigenvector"] = np.broadcast_to(np.eye(size), (n, size, size)).astype(complex)
+        variables["right_eigenvector"] = np.broadcast_to(np.eye(size), (n, size, size)).astype(complex)
     counts = {
         "n_starts": 64,
         "n_converged": 60,

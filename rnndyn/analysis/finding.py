@@ -88,8 +88,8 @@ def find(equation: Equation, box: Box | None, starts: np.ndarray, tol: float | N
     proved = _by_codes(pool, rng) or (size <= PROVABLE and _by_boxes(pool))
     points, certificate, hits = pool.distinct()
     settled = proved or _consistent(equation, points, certificate, hits, expected, odd)
-    for _ in range(AGAIN if box is not None and tol is None else 0):
-        if settled:
+    for _ in range(AGAIN):
+        if settled or box is None or tol is not None:
             break
         more, converged = solve(equation, _fresh(equation, box, points, MORE, rng), None)
         pool.add(more[converged])
@@ -110,7 +110,7 @@ def find(equation: Equation, box: Box | None, starts: np.ndarray, tol: float | N
 
 
 def _fresh(equation: Equation, box: Box, points: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
-    """New starts (count, S), by turns: uniform in the box, visited, and in the middle between known points, with noise."""
+    """New starts (count, S): by turns uniform in the box, visited, and midway between known points, with noise."""
     uniform = rng.uniform(box.low, box.high, (count, len(box.low)))
     starts = np.where((np.arange(count) % 3 == 0)[:, None], uniform, visited(equation.net, equation.x, count, rng))
     if len(points):

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from rnndyn.analysis.completeness import Box
-from rnndyn.analysis.eigen import eigenvalues
+from rnndyn.analysis.eigen import spectrum
 from rnndyn.analysis.newton import BATCH_ELEMENTS, Equation
 
 ITERATIONS = 30
@@ -70,7 +70,7 @@ def slow_modes(J: np.ndarray, separation: float) -> np.ndarray:
     >>> slow_modes(np.diag([0.9995, 0.999, 0.5, 0.4])[None], 10.0).tolist()
     [2]
     """
-    values, bounds = eigenvalues(J)
+    values, bounds = spectrum(J)[:2]
     rates = np.sort(np.maximum(np.abs(values - 1), np.maximum(bounds, STILL)), axis=1)
     none = rates[:, -1:] <= STILL
     gaps = np.minimum(np.append(rates[:, 1:], none, axis=1), 1.0) / rates

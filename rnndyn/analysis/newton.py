@@ -67,7 +67,7 @@ class Equation:
             (|J| |x| + |F| + eps-small terms of the size of the scale).
         """
         s, x = states, front.row(self.x, len(states))
-        product = None
+        product: np.ndarray | None = None
         rounding = np.zeros_like(states)
         for _ in range(self.period):
             J = dynamics.jacobian(self.net, s, x)
@@ -77,7 +77,7 @@ class Equation:
             rounding = passed_on + terms * np.abs(after) + EPS * self.scale
             product = J if product is None else J @ product
             s = after
-        return Point(s - states, product - np.eye(states.shape[1]), rounding)
+        return Point(s - states, np.asarray(product) - np.eye(states.shape[1]), rounding)
 
     def values(self, states: np.ndarray) -> np.ndarray:
         """G alone.
@@ -161,7 +161,8 @@ def _terms(states: np.ndarray) -> float:
 
 def _groups(states: np.ndarray, distance: float) -> tuple[np.ndarray, np.ndarray]:
     """Group of each state, and one state of each group; all of a group are within the distance of that one."""
-    label, chosen, open_ = np.full(len(states), -1), [], np.arange(len(states))
+    chosen: list[int] = []
+    label, open_ = np.full(len(states), -1), np.arange(len(states))
     while len(open_):
         near = (np.abs(states[open_] - states[open_[0]]) <= distance).all(axis=1)
         label[open_[near]] = len(chosen)

@@ -10,7 +10,7 @@ from rnndyn import schema
 from rnndyn.analysis import front
 from rnndyn.analysis.arcs import Arc, describe
 from rnndyn.analysis.completeness import Box, invariant_box
-from rnndyn.analysis.eigen import eigenvalues
+from rnndyn.analysis.eigen import spectrum
 from rnndyn.analysis.manifolds import in_parts, project, slow_modes, slow_vector, trace
 from rnndyn.analysis.minima import KNOWN, Minima, merged, minima, stationary
 from rnndyn.analysis.newton import Equation, solve
@@ -224,7 +224,7 @@ def _point_variables(equation, points: Minima, manifolds: list[Manifold]) -> dic
             manifold[on_it], position[on_it] = k, s[on_it]
     listed = (points.bound < KNOWN * equation.scale) | (manifold < 0)
     points, manifold, position = points.take(listed), manifold[listed], position[listed]
-    values, bounds = eigenvalues(points.J, points.J_error)
+    values, bounds = spectrum(points.J, points.J_error)[:2]
     off = np.abs(values) - 1
     undecided, outside = (np.abs(off) <= bounds).any(axis=1), (off > 0).sum(axis=1)
     known = points.bound < KNOWN * equation.scale

@@ -199,9 +199,9 @@ def _directions(ax, ds, points, plane):
     An eigenvector times any phase is one too: all of them, in real states, lie on an ellipse about the point, whose
     longest axis has unit length. It is a line where the eigenvalue is real.
     """
-    vectors = _eigenvectors(ds)
-    if vectors is None or not len(points):
+    if "right_eigenvector" not in ds or not len(points):
         return
+    vectors = ds["right_eigenvector"].transpose("point", "mode", "state").values
     length = 0.08 * np.ptp(plane.project(points), axis=0).max(initial=0) or 0.1
     values = ds["eigenvalue"].transpose("point", "mode").values[:, :MOST_DIRECTIONS]
     phases = np.exp(1j * np.linspace(0, 2 * np.pi, 73))[:, None]
@@ -209,9 +209,3 @@ def _directions(ax, ds, points, plane):
         ellipse = (phases * vectors[point, mode]).real
         ellipse *= length / np.linalg.norm(ellipse, axis=1).max()
         ax.plot(*plane.project(points[point] + ellipse).T, color=VERMILLION, linewidth=0.8, zorder=2)
-
-
-def _eigenvectors(ds):
-    """Right eigenvectors (point, mode, state), or None where the result has none."""
-    name = next((name for name in ("right_eigenvector", "eigenvector") if name in ds), None)
-    return None if name is None else ds[name].transpose("point", "mode", "state").values

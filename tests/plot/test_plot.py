@@ -108,7 +108,7 @@ def test_unstable_directions_are_drawn_where_they_are_known():
 
 def test_directions_do_not_depend_on_the_phase_of_the_vectors():
     ds = synthetic.fixed_points(1, 2, stability=("unstable",), vectors=True)
-    turned = ds.set_coords("state").assign(eigenvector=ds.eigenvector * np.exp(0.7j))
+    turned = ds.set_coords("state").assign(right_eigenvector=ds.right_eigenvector * np.exp(0.7j))
     line, again = (plot.fixed_points(one).lines[0].get_xydata() for one in (ds, turned))
     np.testing.assert_allclose(np.ptp(line, axis=0), np.ptp(again, axis=0), atol=1e-3)  # sampled every 5 degrees
     assert np.ptp(line[:, 0]) > 0 and np.ptp(line[:, 1]) == 0
@@ -118,7 +118,7 @@ def test_a_complex_pair_is_one_ellipse():
     ds = synthetic.fixed_points(1, 2, stability=("unstable",))
     vectors = np.array([[[1, 0.5j], [1, -0.5j]]])  # of each mode
     ds["eigenvalue"][:] = [[1.2 + 1j, 1.2 - 1j]]
-    ds = ds.set_coords("state").assign(eigenvector=(("point", "mode", "state"), vectors))
+    ds = ds.set_coords("state").assign(right_eigenvector=(("point", "mode", "state"), vectors))
     (ellipse, _) = plot.fixed_points(ds).lines
     wide, high = np.ptp(ellipse.get_xydata(), axis=0)
     assert wide == pytest.approx(2 * high)
