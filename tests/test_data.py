@@ -13,7 +13,8 @@ def test_checksums(networks_folder):
     stated = dict(
         re.findall(r"^    ([0-9a-f]{64})  (\S+)$", (networks_folder / "README.md").read_text(), flags=re.MULTILINE)
     )
-    files = {path.name for pattern in ("*.npz", "*.safetensors") for path in networks_folder.glob(pattern)}
+    kept = [path for pattern in ("*.npz", "*.safetensors") for path in networks_folder.rglob(pattern)]
+    files = {path.relative_to(networks_folder).as_posix() for path in kept}
     assert files == set(stated.values())
     for digest, file in stated.items():
         assert hashlib.sha256((networks_folder / file).read_bytes()).hexdigest() == digest, file

@@ -61,7 +61,7 @@ def spectrum(J: np.ndarray, error: np.ndarray | float = 0.0) -> Spectrum:
     Examples
     --------
     >>> found = spectrum(np.array([[[0.5, 1.0], [0.0, -2.0]]]))
-    >>> found.values.real.tolist(), bool((found.error < 1e-14).all())
+    >>> found.values.real.tolist(), bool((found.error < 1e-13).all())
     ([[-2.0, 0.5]], True)
     """
     n, size = J.shape[:2]

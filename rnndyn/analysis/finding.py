@@ -85,7 +85,7 @@ def find(equation: Equation, box: Box | None, starts: np.ndarray, tol: float | N
         pool.add(_cycles(equation, starts, tol, rng))
     expected, odd = None if box is None else 1, is_odd(equation.net, equation.x)
     size = starts.shape[1]
-    proved = _by_codes(pool, rng) or (size <= PROVABLE and _by_boxes(pool))
+    proved = tol is None and (_by_codes(pool, rng) or (size <= PROVABLE and _by_boxes(pool)))
     points, certificate, hits = pool.distinct()
     settled = proved or _consistent(equation, points, certificate, hits, expected, odd)
     for _ in range(AGAIN):

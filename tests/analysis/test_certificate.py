@@ -163,10 +163,11 @@ def test_close_roots_are_kept_apart():
 
 # ---- closed forms ----------------------------------------------------------------------------------------------------
 def leading(net, starts, period=1):
-    """The eigenvalue of largest modulus of the only point found."""
-    ds = rd.fixed_points(net, starts=np.atleast_2d(starts), period=period)
-    assert ds.sizes["point"] == 1
-    return complex(ds.eigenvalue.values[0, 0])
+    """The eigenvalue of largest modulus of the point that is nearest to the start."""
+    starts = np.atleast_2d(starts)
+    ds = rd.fixed_points(net, starts=starts, period=period, rng=0)
+    nearest = np.linalg.norm(ds.state.values - starts, axis=1).argmin()
+    return complex(ds.eigenvalue.values[nearest, 0])
 
 
 def henon(a):

@@ -232,8 +232,15 @@ def test_a_nearly_fixed_state_is_not_listed():
 
 @pytest.mark.parametrize("n", [0, 1])
 def test_few_starts(n):
+    """The branch and bound of small networks needs none."""
     ds = rd.fixed_points(scalar(0.5), starts=np.full((n, 1), 0.3))
-    assert ds.sizes["point"] == n and ds.attrs["n_starts"] == n
+    assert ds.attrs["n_starts"] == ds.attrs["n_converged"] == n
+    assert ds.sizes["point"] == 1 and ds.attrs["completeness"] == "proved"
+
+
+def test_no_starts_and_no_other_search():
+    ds = rd.fixed_points(rd.Map(lambda s, x, p: 0.5 * s, 1), starts=np.empty((0, 1)))
+    assert ds.sizes["point"] == 0 and ds.attrs["n_starts"] == 0 and ds.attrs["estimated_missing"] > 0
 
 
 @pytest.mark.compiled
