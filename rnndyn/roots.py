@@ -14,7 +14,7 @@ from rnndyn.passes import pack_states, unpack_states
 TILES = 2  # of starts that a thread takes on at a time
 VECTORS = 32  # of GMRES at most: few need more
 ROUNDS = 24
-WORTH_COMPILING = 8192  # numbers in all starts together
+WORTH_COMPILING = 16_384  # numbers in all starts together
 
 
 def applies(net, starts: np.ndarray) -> bool:
