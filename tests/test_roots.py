@@ -10,7 +10,9 @@ from rnndyn.analysis.newton import Equation, _groups, _solve_dense
 
 # A cell of each kind of step; each is compiled, so all of them are run only where nothing is.
 COMPILED = ("elman-tanh", "leaky-voltage-tanh", "lstm", "gru-before-keep")
-SOME = CASES if UNCOMPILED else [case for case in CASES if case.name in COMPILED]
+# (The random LSTM with peepholes has no fixed point that these starts reach: its gates saturate and c creeps.)
+ALL = [case for case in CASES if case.name != "lstm-peephole"]
+SOME = ALL if UNCOMPILED else [case for case in ALL if case.name in COMPILED]
 UNITS, STARTS = (3, 5) if UNCOMPILED else (19, 60)
 
 

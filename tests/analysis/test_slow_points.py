@@ -110,6 +110,7 @@ def test_ghost_of_a_fold():
 
 
 # ---- rings -----------------------------------------------------------------------------------------------------------
+@pytest.mark.compiled
 def test_ring_of_many_units_has_the_length_of_the_theory():
     net = ring(64)
     ds = rd.slow_points(net, starts=48, rng=0)
@@ -141,6 +142,7 @@ def test_ring_of_relu_units_is_one_in_spite_of_its_kinks():
 
 
 # ---- tolerances, dimensions, arguments -------------------------------------------------------------------------------
+@pytest.mark.compiled
 @pytest.mark.parametrize(
     "net",
     [rd.Linear(None, [[1 - 1e-4, 0.0], [0.3, 0.5]]), rd.Elman(None, 1.01 * np.outer([0.6, 0.8], [0.6, 0.8])), ring(16)],
