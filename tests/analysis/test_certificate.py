@@ -206,12 +206,14 @@ CRITICAL = {
 }
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("name", CRITICAL)
 def test_flips_and_rotations_are_where_they_must_be(name):
     f, low, high, wanted = CRITICAL[name]
     assert scipy.optimize.brentq(f, low, high, xtol=1e-12) == pytest.approx(wanted, abs=1e-8)
 
 
+@pytest.mark.compiled
 def test_the_angle_of_the_delayed_logistic_map():
     assert np.angle(leading(delayed_logistic(2.0), [0.5, 0.5])) == pytest.approx(np.pi / 3, abs=1e-8)
 
@@ -227,6 +229,7 @@ FOLDS = {  # the parameter at which x is a fixed point, the network and point, w
 }
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("name", FOLDS)
 def test_folds_are_where_they_must_be(name):
     # Two points meet at a fold, so it is approached along the branch, which passes through it.
@@ -235,6 +238,7 @@ def test_folds_are_where_they_must_be(name):
     assert parameter(x) == pytest.approx(wanted, abs=1e-8)
 
 
+@pytest.mark.compiled
 def test_at_a_fold_the_point_is_degenerate():
     x = np.sqrt(0.5)
     net = rd.Elman(None, [[2.0]], [2 * x - np.arctanh(x)])
