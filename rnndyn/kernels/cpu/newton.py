@@ -7,22 +7,18 @@ as the forward pass: weights are read once for a group of starts. A start that i
 import numpy as np
 from numba import prange
 
-from rnndyn.cells.contract import partials, rate_partials
 from rnndyn.kernels.cpu.forward import drive, recurrent, step
+from rnndyn.kernels.cpu.tangent import differentiate
 from rnndyn.kernels.dispatch import (
     block_rows,
     kind,
-    parameters,
-    pre_activations,
     row_panels,
     slot_count,
-    states,
     tile_blocks,
 )
 from rnndyn.kernels.jit import kernel, routine
 from rnndyn.kernels.lanes import load, store
 from rnndyn.kernels.tile import block
-from rnndyn.kernels.tuples import scatter
 
 SHORTEST, ENOUGH_LOWER = 1 / 64, 1e-4  # smallest part of a step; wanted fall of the length of G, for a whole step
 LOOSE, TIGHT = 0.1, 1e-2  # how far GMRES lowers the residual, far from a solution and near it
@@ -64,22 +60,6 @@ def scale(V, i, j, factor):
     for c in range(V.shape[2]):
         for n in range(V.shape[3]):
             store(V, (i, j, c, n, 0), load(V, (i, j, c, n, 0)) * factor)
-
-
-@routine
-def differentiate(p, s, a, Da, Ds, Ra, Rs, i):
-    """Local derivatives of row ``i`` at the states ``s[0]`` and pre-activations ``a[0]``."""
-    k = kind(p)
-    for n in range(a.shape[3]):
-        gates, old = pre_activations(k, a, (0, i, 0, n, 0)), states(k, s, (0, i, 0, n, 0))
-        by_gate, by_state, _ = partials(k, gates, old, parameters(k, p.q, n))
-        for c in range(s.shape[2]):
-            scatter(Da, (i, c, 0, n, 0), 2, by_gate[c])
-            scatter(Ds, (i, c, 0, n, 0), 2, by_state[c])
-        if slot_count(k, "m") > 0:
-            rate_by_gate, rate_by_state = rate_partials(k, gates, old)
-            scatter(Ra, (i, 0, n, 0), 1, rate_by_gate)
-            scatter(Rs, (i, 0, n, 0), 1, rate_by_state)
 
 
 @routine

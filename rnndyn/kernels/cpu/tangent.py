@@ -4,8 +4,24 @@ from numba import prange
 
 from rnndyn.cells.contract import partials, rate_partials
 from rnndyn.kernels.dispatch import kind, parameters, pre_activations, slot_count, states
-from rnndyn.kernels.jit import kernel
+from rnndyn.kernels.jit import kernel, routine
 from rnndyn.kernels.tuples import scatter
+
+
+@routine
+def differentiate(p, s, a, Da, Ds, Ra, Rs, i):
+    """Local derivatives of row ``i`` at the states ``s[0]`` and pre-activations ``a[0]``."""
+    k = kind(p)
+    for n in range(a.shape[3]):
+        gates, old = pre_activations(k, a, (0, i, 0, n, 0)), states(k, s, (0, i, 0, n, 0))
+        by_gate, by_state, _ = partials(k, gates, old, parameters(k, p.q, n))
+        for c in range(s.shape[2]):
+            scatter(Da, (i, c, 0, n, 0), 2, by_gate[c])
+            scatter(Ds, (i, c, 0, n, 0), 2, by_state[c])
+        if slot_count(k, "m") > 0:
+            rate_by_gate, rate_by_state = rate_partials(k, gates, old)
+            scatter(Ra, (i, 0, n, 0), 1, rate_by_gate)
+            scatter(Rs, (i, 0, n, 0), 1, rate_by_state)
 
 
 @kernel
@@ -16,18 +32,8 @@ def derivatives(p, s, a, Da, Ds, Ra, Rs, workers):
     (row, slot, block, lane) and ``Rs`` (row, component, block, lane).
     """
     for worker in prange(workers):
-        k = kind(p)
         for i in range(worker, a.shape[1], workers):
-            for n in range(a.shape[3]):
-                gates, old = pre_activations(k, a, (0, i, 0, n, 0)), states(k, s, (0, i, 0, n, 0))
-                by_gate, by_state, _ = partials(k, gates, old, parameters(k, p.q, n))
-                for c in range(s.shape[2]):
-                    scatter(Da, (i, c, 0, n, 0), 2, by_gate[c])
-                    scatter(Ds, (i, c, 0, n, 0), 2, by_state[c])
-                if slot_count(k, "m") > 0:
-                    rate_by_gate, rate_by_state = rate_partials(k, gates, old)
-                    scatter(Ra, (i, 0, n, 0), 1, rate_by_gate)
-                    scatter(Rs, (i, 0, n, 0), 1, rate_by_state)
+            differentiate(p, s, a, Da, Ds, Ra, Rs, i)
 
 
 @kernel
