@@ -1,0 +1,331 @@
+"""Frames of tangent vectors: pushed through linearised steps and kept orthonormal, by the same register tile.
+
+A frame (state, column) is worked on in panels, two registers of columns wide. A panel is pushed through a window of
+steps by itself; then it is made orthogonal to the panels before it, and within itself by its Cholesky factor (block
+Gram-Schmidt). Where columns lose much of their length in this, it is done again, which is enough (Giraud et al.
+[giraud2005]_).
+"""
+
+import math
+
+import numpy as np
+from numba import prange
+
+from rnndyn.kernels.barrier import meet
+from rnndyn.kernels.jit import REGISTER_BYTES, kernel, routine
+from rnndyn.kernels.lanes import load, store, width_of
+from rnndyn.kernels.tile import block, tile
+
+ROWS = 8 if REGISTER_BYTES == 64 else 4  # of a tile of two registers; the columns of a panel are a multiple of it
+PASSES = 4  # of Gram-Schmidt at most
+SAME = 0.25  # of the square of its length is what the last pass leaves of a column at least
+DONE, AGAIN, LOST = 0, 1, 2
+
+
+@routine
+def part(total, share, shares):
+    """Bounds of one share of so many tiles, in rows."""
+    return total * share // shares * ROWS, total * (share + 1) // shares * ROWS
+
+
+@routine
+def take_panel(frames, r, register, A, w, lo, hi):
+    """Copy two registers of columns of frame ``r``, rows ``lo`` to ``hi``, into the panel ``A[w]``."""
+    for i in range(lo, hi):
+        for v in range(2):
+            store(A, (w, i, v, 0), load(frames, (r, i, register + v, 0)))
+
+
+@routine
+def put_panel(A, w, frames, r, register, lo, hi):
+    """Copy a panel into a frame."""
+    for i in range(lo, hi):
+        for v in range(2):
+            store(frames, (r, i, register + v, 0), load(A, (w, i, v, 0)))
+
+
+@routine
+def add_product(W, net, slot, A, u, w, to, depth):
+    """``u[to] += W A``, with packed ``W`` (network, slot, row block, k, row) and the first rows of a panel."""
+    for n in range(W.shape[2]):
+        out = block(u, (w, to, n * ROWS), 2, 3, None)
+        tile(ROWS, 2, out, out, block(W, (net, slot, n), 4, None, 3), block(A, (w,), None, 2, 1), depth)
+
+
+@routine
+def combine(by_gate, by_state, u, A, w, unit, units, v):
+    """Derivatives by the pre-activations times ``u``, and by the states times the panel, of one unit."""
+    out = load(A, (w, unit, v, 0)) * by_state[0, unit]
+    for c in range(1, by_state.shape[0]):
+        out = out + load(A, (w, c * units + unit, v, 0)) * by_state[c, unit]
+    for slot in range(by_gate.shape[0]):
+        out = out + load(u, (w, slot, unit, v, 0)) * by_gate[slot, unit]
+    return out
+
+
+@routine
+def push_cell(weights, first, D, net, t, r, rooms, w, units):
+    """One linearised step of the panel ``A[w]``, into ``B[w]``, for a cell network."""
+    W_h, W_m = weights
+    Da, Ds, Ra, Rs = D
+    A, B, M, u = rooms
+    for slot in range(u.shape[1]):
+        for i in range(u.shape[2]):
+            for v in range(2):
+                store(u, (w, slot, i, v, 0), 0.0)
+    for slot in range(W_h.shape[1]):
+        add_product(W_h, net, slot, A, u, w, first[0] + slot, units)
+    if W_m.shape[1] > 0:
+        for unit in range(units):
+            for v in range(2):
+                store(M, (w, unit, v, 0), combine(Ra[t, r], Rs[t, r], u, A, w, unit, units, v))
+        for slot in range(W_m.shape[1]):
+            add_product(W_m, net, slot, M, u, w, first[1] + slot, units)
+    for c in range(Da.shape[2]):
+        for unit in range(units):
+            for v in range(2):
+                store(B, (w, c * units + unit, v, 0), combine(Da[t, r, c], Ds[t, r, c], u, A, w, unit, units, v))
+
+
+@routine
+def push_matrix(J, at, rooms, w):
+    """One step of the panel ``A[w]``, into ``B[w]``, by the packed matrix ``J[at]``."""
+    A, B, M, u = rooms
+    for n in range(J.shape[2]):
+        for i in range(ROWS):
+            for v in range(2):
+                store(B, (w, n * ROWS + i, v, 0), 0.0)
+        out = block(B, (w, n * ROWS), 1, 2, None)
+        tile(ROWS, 2, out, out, block(J, (at, 0, n), 4, None, 3), block(A, (w,), None, 2, 1), J.shape[3])
+
+
+@routine
+def push(weights, first, D, J, Q, before, rooms, w, r, net, t, steps, panels, size, share, shares):
+    """Push one share of the panels of frame ``r`` through ``steps`` steps from ``t`` on; ``before`` keeps the frame."""
+    A, B, M, u = rooms
+    rows = A.shape[1]
+    for p in range(share, panels, shares):
+        take_panel(Q, r, 2 * p, A, w, 0, rows)
+        put_panel(A, w, before, r, 2 * p, 0, rows)
+        for step in range(t, t + steps):
+            if J.shape[0] > 0:
+                push_matrix(J, step * Q.shape[0] + r, rooms, w)
+            else:
+                push_cell(weights, first, D, net, step, r, rooms, w, size)
+            for i in range(rows):
+                for v in range(2):
+                    store(A, (w, i, v, 0), load(B, (w, i, v, 0)))
+        put_panel(A, w, Q, r, 2 * p, 0, rows)
+
+
+@routine
+def project(Q, r, A, C, w, columns, zero, share, shares):
+    """``C = Q'A`` over the columns before the panel."""
+    lo, hi = part(columns // ROWS, share, shares)
+    for i in range(lo, hi, ROWS):
+        left = block(Q, (r, 0, 0, i), 3, None, 1)
+        init, out = block(zero, (0,), None, None, None), block(C, (w, i), 1, 2, None)
+        tile(ROWS, 2, out, init, left, block(A, (w,), None, 2, 1), A.shape[1])
+        for j in range(i, i + ROWS):
+            for v in range(2):
+                store(C, (w, j, v, 0), -load(C, (w, j, v, 0)))
+
+
+@routine
+def subtract(Q, r, A, C, w, columns, share, shares):
+    """``A -= Q C``; ``C`` comes with the sign turned."""
+    lo, hi = part(A.shape[1] // ROWS, share, shares)
+    for i in range(lo, hi, ROWS):
+        out = block(A, (w, i), 1, 2, None)
+        tile(ROWS, 2, out, out, block(Q, (r, i), 1, None, 3), block(C, (w,), None, 2, 1), columns)
+
+
+@routine
+def gram(A, G, w, zero, share, shares):
+    """``G = A'A``."""
+    lo, hi = part(G.shape[1] // ROWS, share, shares)
+    for i in range(lo, hi, ROWS):
+        out, init = block(G, (w, i), 1, 2, None), block(zero, (0,), None, None, None)
+        tile(ROWS, 2, out, init, block(A, (w, 0, 0, i), 3, None, 1), block(A, (w,), None, 2, 1), A.shape[1])
+
+
+@routine
+def lengths(G, C, w, columns, size, zero):
+    """Squares of the lengths of the columns before this pass, ``size[0]``, and after their projection, ``size[1]``."""
+    lanes = width_of(G)
+    for v in range(2):
+        total = load(zero, (0,))
+        for i in range(columns):
+            total = total + load(C, (w, i, v, 0)) * load(C, (w, i, v, 0))
+        store(size, (w, 0, v, 0), total)
+    for j in range(G.shape[1]):
+        v, lane = j // lanes, j % lanes
+        size[w, 1, v, lane] = G[w, j, v, lane]
+        size[w, 0, v, lane] += G[w, j, v, lane]
+
+
+@routine
+def factor(G, X, w, count, size, pivots, firm, eps):
+    """Cholesky factor R of ``G`` in place and its inverse ``X``; whether the pass has to be repeated, or is lost.
+
+    ``pivots`` is multiplied by R_jj. A pivot that drowned in rounding is replaced by that rounding, so that the next
+    pass can find it.
+    """
+    lanes, verdict = width_of(G), DONE
+    for j in range(G.shape[1]):
+        v, lane = j // lanes, j % lanes
+        d = G[w, j, v, lane]
+        if j >= count:
+            d = 1
+        else:
+            if not 0 < size[w, 1, v, lane] < math.inf:
+                return LOST
+            floor = 4 * eps * G.shape[1] * size[w, 1, v, lane]
+            if not d > floor:
+                d = floor
+                verdict = AGAIN
+            if d < firm[0] * size[w, 0, v, lane] or d < firm[1] * size[w, 1, v, lane]:
+                verdict = AGAIN
+        root = math.sqrt(d)
+        pivots[w, j] *= root
+        for n in range(v, 2):
+            store(G, (w, j, n, 0), load(G, (w, j, n, 0)) * (1 / root))
+        G[w, j, v, lane] = root
+        for i in range(j + 1, G.shape[1]):
+            along = G[w, j, i // lanes, i % lanes]
+            for n in range(v, 2):
+                store(G, (w, i, n, 0), load(G, (w, i, n, 0)) - load(G, (w, j, n, 0)) * along)
+    for i in range(G.shape[1] - 1, -1, -1):
+        for n in range(2):
+            store(X, (w, i, n, 0), 0.0)
+        X[w, i, i // lanes, i % lanes] = 1
+        for n in range(2):
+            total = load(X, (w, i, n, 0))
+            for j in range(i + 1, G.shape[1]):
+                total = total - load(X, (w, j, n, 0)) * G[w, i, j // lanes, j % lanes]
+            store(X, (w, i, n, 0), total * (1 / G[w, i, i // lanes, i % lanes]))
+    return verdict
+
+
+@routine
+def normalise(A, X, w, Q, r, register, zero, share, shares):
+    """``A X`` as the panel of the frame."""
+    lo, hi = part(A.shape[1] // ROWS, share, shares)
+    for i in range(lo, hi, ROWS):
+        out, init = block(Q, (r, i, register), 1, 2, None), block(zero, (0,), None, None, None)
+        tile(ROWS, 2, out, init, block(A, (w, i), 1, None, 3), block(X, (w,), None, 2, 1), X.shape[1])
+
+
+@routine
+def keep_factor(R, window, r, C, G, w, columns, again):
+    """Put the factor of a pass into ``R``: of the first pass itself, of a later one times what is there."""
+    lanes, first, wide = width_of(G), columns // width_of(G), G.shape[1]
+    for j in range(wide - 1, -1, -1):
+        vj, lj = j // lanes, j % lanes
+        for i in range(columns):
+            total = -C[w, i, vj, lj]
+            if again:
+                total = R[window, r, i, first + vj, lj]
+                for n in range(j + 1):
+                    total -= C[w, i, n // lanes, n % lanes] * R[window, r, columns + n, first + vj, lj]
+            R[window, r, i, first + vj, lj] = total
+        for i in range(wide):
+            total = G[w, i, vj, lj] if i <= j else 0.0
+            if again:
+                total = 0.0
+                for n in range(i, j + 1):
+                    total += G[w, i, n // lanes, n % lanes] * R[window, r, columns + n, first + vj, lj]
+            R[window, r, columns + i, first + vj, lj] = total
+
+
+@routine
+def wait(arrivals, arrived, workers):
+    """Wait for the other shares of a frame, if there are any; the new count comes back."""
+    if workers > 1:
+        meet(arrivals, arrived + workers)
+    return arrived + workers
+
+
+@routine
+def orthonormalise(Q, r, rooms, small, w, window, growth, R, count, firm, eps, share, shares, arrivals, arrived):
+    """Make frame ``r`` orthonormal, its growth into ``growth``; the verdict and the count of arrivals come back."""
+    A = rooms[0]
+    C, G, X, size, pivots, verdicts, zero = small
+    wide, lanes, tiles = G.shape[1], width_of(G), A.shape[1] // ROWS
+    verdict, once_more = DONE, (firm[0] * 0 + SAME, firm[1] * 0 + SAME)
+    for p in range((count + wide - 1) // wide):
+        columns = p * wide
+        if share == 0:
+            for j in range(wide):
+                pivots[w, j] = 1
+        for number in range(PASSES):
+            lo, hi = part(tiles, share, shares)
+            take_panel(Q, r, 2 * p, A, w, lo, hi)
+            arrived = wait(arrivals, arrived, shares)
+            if columns > 0:
+                project(Q, r, A, C, w, columns, zero, share, shares)
+                arrived = wait(arrivals, arrived, shares)
+                subtract(Q, r, A, C, w, columns, share, shares)
+                arrived = wait(arrivals, arrived, shares)
+            gram(A, G, w, zero, share, shares)
+            arrived = wait(arrivals, arrived, shares)
+            if share == 0:
+                lengths(G, C, w, columns, size, zero)
+                bound = firm if number == 0 else once_more
+                verdicts[w] = factor(G, X, w, count - columns, size, pivots, bound, eps)
+                if R.shape[0] > 0:
+                    keep_factor(R, window, r, C, G, w, columns, number > 0)
+            arrived = wait(arrivals, arrived, shares)
+            verdict = verdicts[w]
+            if verdict == LOST:
+                return verdict, arrived
+            normalise(A, X, w, Q, r, 2 * p, zero, share, shares)
+            if verdict == DONE:
+                break
+        if verdict != DONE:
+            return LOST, arrived
+        if share == 0:
+            for j in range(min(wide, count - columns)):
+                growth[window, r, columns + j] = pivots[w, j]
+    return verdict, wait(arrivals, arrived, shares)
+
+
+@kernel
+def grow(
+    weights, first, D, J, nets, Q, before, rooms, small, growth, R, done, lost, steps, interval, count, size, firm, eps,
+    workers, arrivals,
+):  # fmt: skip
+    """Push frames through ``steps`` steps, and make them orthonormal after every ``interval`` of them.
+
+    Either ``weights`` (packed: those that the state drives and those that the rate drives) and the local derivatives
+    ``D`` (time, frame, ...) give the Jacobians, or ``J`` (time and frame, 1, row block, k, row) holds them. ``nets``
+    is the network of each frame ``Q`` (frame, state, register, lane). ``growth`` (window, frame, column) receives the
+    R_jj, ``R`` (window, frame, row, register, lane) the whole factors if it has any windows. ``done`` counts the
+    windows of each frame; where a factor cannot be resolved, the frame is left as it was before that window, and
+    ``lost`` says so. Workers take frames, or with a counter ``arrivals`` (1,) share every one.
+    """
+    together = arrivals.size > 0
+    windows = growth.shape[0]
+    for number in prange(workers):
+        worker = np.int64(number)  # what prange counts with is unsigned
+        share, shares, w = (worker, workers, 0) if together else (0, 1, worker)
+        arrived, panels = 0, before.shape[2] // 2
+        for r in range(0 if together else worker, Q.shape[0], 1 if together else workers):
+            for window in range(done[r], windows):
+                t = window * interval
+                length = min(interval, steps - t)
+                push(weights, first, D, J, Q, before, rooms, worker, r, nets[r], t, length, panels, size, share, shares)
+                arrived = wait(arrivals, arrived, shares)
+                verdict, arrived = orthonormalise(
+                    Q, r, rooms, small, w, window, growth, R, count, firm, eps, share, shares, arrivals, arrived
+                )
+                if verdict == LOST:
+                    lo, hi = part(Q.shape[1] // ROWS, share, shares)
+                    for i in range(lo, hi):
+                        for n in range(2 * panels):
+                            store(Q, (r, i, n, 0), load(before, (r, i, n, 0)))
+                    if share == 0:
+                        lost[r] = True
+                    break
+                if share == 0:
+                    done[r] = window + 1

@@ -1,0 +1,232 @@
+"""Tangent vectors along runs of networks: stretches of linearised steps, and frames that are pushed through them.
+
+A :class:`Stretch` is what compiled code needs of the Jacobians of some steps of some runs; a course makes one stretch
+after the other. :class:`Frames` are orthonormal tangent vectors (frame, state, column), one frame a run, which a
+stretch pushes and whose growth it measures.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from rnndyn import dynamics
+from rnndyn.kernels.cpu.frames import ROWS, grow
+from rnndyn.kernels.cpu.tangent import derivatives
+from rnndyn.kernels.jit import WIDTH, parallel, threads_for, threads_meet
+from rnndyn.kernels.memory import aligned_empty, aligned_zeros
+from rnndyn.networks.recurrent import CellNetwork
+from rnndyn.passes import Tape, gate_matrices, no_inputs, unpack_states
+
+WORTH_SHARING = 200_000  # operations of a step, from which on threads share a frame
+
+
+def padded(size, multiple):
+    """Smallest multiple that is not less than ``size``."""
+    return -(-size // multiple) * multiple
+
+
+def left_panels(matrices):
+    """Matrices (..., row, k) as the blocks of rows (..., block, k, row) that stand on the left of the tile."""
+    *batch, rows, depth = matrices.shape
+    blocks = padded(rows, ROWS) // ROWS
+    packed = aligned_zeros((*batch, blocks, depth, ROWS), matrices.dtype)
+    whole = rows // ROWS
+    cut = matrices[..., : whole * ROWS, :].reshape(*batch, whole, ROWS, depth)
+    packed[..., :whole, :, :] = np.swapaxes(cut, -1, -2)
+    if whole < blocks:
+        packed[..., whole, :, : rows - whole * ROWS] = np.swapaxes(matrices[..., whole * ROWS :, :], -1, -2)
+    return packed
+
+
+class Stretch(NamedTuple):
+    """Linearised steps, as :func:`rnndyn.kernels.cpu.frames.grow` takes them, of ``frames`` runs."""
+
+    weights: tuple
+    first: tuple
+    D: tuple
+    J: np.ndarray
+    nets: np.ndarray
+    steps: int
+    units: int
+    operations: int  # of a step and a column, without the orthonormalisation
+
+
+class CellCourse:
+    """Runs of the networks of an ensemble, of one class and size, linearised stretch by stretch.
+
+    Parameters
+    ----------
+    nets : list of CellNetwork
+        The networks.
+    x : ndarray, shape (batch, time, input), or None
+        Inputs, the same for every network; None for zeros.
+    s : ndarray, shape (network, batch, state)
+        States at the start.
+    """
+
+    def __init__(self, nets, x, s):
+        self.nets, self.x, self.s, self.t = nets, x, s, 0
+        made = nets[0].layout
+        driven = [[gate_matrices(net, source) for net in nets] for source in "hm"]
+        self.weights = tuple(left_panels(np.stack([W for W, _ in parts])) for parts in driven)
+        self.first = tuple(parts[0][1] for parts in driven)
+        self.operations = 2 * made.units**2 * (self.weights[0].shape[1] + self.weights[1].shape[1])
+
+        numbers = 2 * made.gates + made.states * (made.gates + made.states + 2)
+        self.step_bytes = s.shape[0] * s.shape[1] * numbers * made.blocks * made.lanes * made.dtype.itemsize
+
+    def stretch(self, steps):
+        """Linearise the next ``steps`` steps; they come back with the states (frame, time + 1, state) between them."""
+        made, (count, batch, size) = self.nets[0].layout, self.s.shape
+        rows, x = count * batch, inputs_at(self.nets[0], self.x, self.t, steps, batch)
+        shapes = (made.states, made.gates), (made.states, made.states), (made.gates,), (made.states,)
+        D = tuple(aligned_empty((steps, rows, *shape, made.blocks, made.lanes), made.dtype) for shape in shapes)
+        states = np.empty((count, batch, steps + 1, size), made.dtype)
+        for n, net in enumerate(self.nets):
+            tape = Tape(net, x, self.s[n])
+            own = D if count == 1 else tuple(aligned_empty((steps, batch, *d.shape[2:]), made.dtype) for d in D)
+            at = (d.reshape(1, steps * batch, *d.shape[2:]) for d in (tape.s[:-1], tape.a))
+            with parallel(tape.threads):
+                derivatives(net.layout.weights, *at, *(d.reshape(-1, *d.shape[2:]) for d in own), tape.threads)
+            for whole, part in zip(D, own, strict=True):
+                if count > 1:
+                    whole[:, n * batch : (n + 1) * batch] = part
+            flat = unpack_states(net, tape.s.reshape(-1, *tape.s.shape[2:]))
+            states[n] = flat.reshape(steps + 1, batch, size).swapaxes(0, 1)
+        self.s, self.t = np.ascontiguousarray(states[:, :, -1]), self.t + steps
+        D = tuple(d.reshape(*d.shape[:-2], made.blocks * made.lanes) for d in D)
+        none = np.empty((0, 1, 0, 0, ROWS), made.dtype)
+        nets = np.repeat(np.arange(count), batch)
+        made_of = Stretch(self.weights, self.first, D, none, nets, steps, made.units, self.operations)
+        return made_of, states.reshape(rows, steps + 1, size)
+
+
+class MatrixCourse:
+    """As :class:`CellCourse`, for networks of any other kind, by their Jacobian matrices."""
+
+    def __init__(self, nets, x, s):
+        self.nets, self.x, self.s, self.t = nets, x, s, 0
+        self.step_bytes = s.size * s.shape[-1] * s.itemsize
+
+    def stretch(self, steps):
+        """Linearise the next ``steps`` steps; they come back with the states (frame, time + 1, state) between them."""
+        count, batch, size = self.s.shape
+        x = inputs_at(self.nets[0], self.x, self.t, steps, batch)
+        J = np.empty((steps, count, batch, size, size), self.s.dtype)
+        states = np.empty((count, batch, steps + 1, size), self.s.dtype)
+        for n, net in enumerate(self.nets):
+            states[n, :, 0] = self.s[n]
+            states[n, :, 1:] = dynamics.forward(net, x, self.s[n], steps)
+            before = np.ascontiguousarray(states[n, :, :-1].swapaxes(0, 1)).reshape(steps * batch, size)
+            given = None if x is None else np.ascontiguousarray(x.swapaxes(0, 1)).reshape(steps * batch, -1)
+            J[:, n] = dynamics.jacobian(net, before, given).reshape(steps, batch, size, size)
+        self.s, self.t = np.ascontiguousarray(states[:, :, -1]), self.t + steps
+        return matrix_stretch(J.reshape(steps, count * batch, size, size)), states.reshape(-1, steps + 1, size)
+
+
+def course(nets, x, s):
+    """Course of these networks; see :class:`CellCourse`."""
+    kind = CellCourse if isinstance(nets[0], CellNetwork) else MatrixCourse
+    return kind(nets, x, s)
+
+
+def inputs_at(net, x, t, steps, batch):
+    """Inputs (batch, time, input) of some steps; None for a network other than a cell's that has none."""
+    if not net.input_size:
+        return no_inputs(net, batch, steps) if isinstance(net, CellNetwork) else None
+    if x is None:
+        return np.zeros((batch, steps, net.input_size), net.dtype)
+    return np.ascontiguousarray(x[:, t : t + steps])
+
+
+def matrix_stretch(J):
+    """Steps with the Jacobians ``J`` (time, frame, state, state)."""
+    steps, rows, size = J.shape[:3]
+    packed = left_panels(np.ascontiguousarray(J)).reshape(steps * rows, 1, -1, size, ROWS)
+    none = tuple(np.empty((0, rows, *(0,) * n), J.dtype) for n in (3, 3, 2, 2))
+    no_weights = (np.empty((1, 0, 0, 0, ROWS), J.dtype),) * 2
+    return Stretch(no_weights, (0, 0), none, packed, np.zeros(rows, np.int64), steps, size, 2 * size**2)
+
+
+class Frames:
+    """Orthonormal tangent vectors ``Q`` (frame, state, column) in the layout of the kernels.
+
+    Parameters
+    ----------
+    Q : ndarray, shape (frame, state, column)
+        Orthonormal columns.
+    """
+
+    def __init__(self, Q):
+        rows, self.size, self.columns = Q.shape
+        self.dtype, self.width = Q.dtype, WIDTH[Q.dtype.name]
+        wide = 2 * self.width
+        self.panels = padded(self.columns, wide) // wide
+        tall = padded(self.size, ROWS)
+        # One register more than the panels need: no rows stand a power of two apart, which would share cache lines.
+        self.packed = aligned_zeros((rows, tall, 2 * self.panels + 1, self.width), self.dtype)
+        self.before = aligned_zeros((rows, tall, 2 * self.panels, self.width), self.dtype)
+        self.set(slice(None), Q)
+
+    def get(self, r=slice(None)):
+        """Columns (..., state, column) of some frames."""
+        flat = self.packed.reshape(*self.packed.shape[:2], -1)
+        return flat[r, : self.size, : self.columns].copy()
+
+    def set(self, r, Q):
+        """Replace some frames."""
+        self.packed.reshape(*self.packed.shape[:2], -1)[r, : self.size, : self.columns] = Q
+
+    def grow(self, stretch, interval, done, *, factors=False):
+        """Push the frames through a stretch, orthonormalised every ``interval`` steps.
+
+        Parameters
+        ----------
+        stretch : Stretch
+            Linearised steps.
+        interval : int
+            Steps of a window.
+        done : ndarray of int, shape (frame,)
+            Windows that are done, of each frame; counted up in place.
+        factors : bool
+            Whether the triangular factors are wanted.
+
+        Returns
+        -------
+        growth : ndarray, shape (window, frame, column)
+            R_jj of the windows that were done in this call.
+        R : ndarray, shape (window, frame, column, column), or None
+            The factors.
+        lost : ndarray of bool, shape (frame,)
+            Where a window could not be resolved: the frame stands before it.
+        """
+        rows, tall, _, width = self.packed.shape
+        windows, wide = -(-stretch.steps // interval), 2 * width
+        columns = self.panels * wide
+        operations = self.columns * (stretch.operations * interval + 4 * self.size * self.columns)
+        threads = threads_for(rows * windows * operations, max(rows, self.panels))
+        together = rows < threads and operations / threads > WORTH_SHARING and threads_meet()
+        if not together:
+            threads = min(threads, rows)
+        slots = max(stretch.D[0].shape[3], 1)
+        units = padded(stretch.units, ROWS)
+        rooms = tuple(aligned_zeros((threads, *shape, 2, width), self.dtype) for shape in ((tall,), (tall,), (units,)))
+        u = aligned_zeros((threads, slots, units, 2, width), self.dtype)
+        C = aligned_zeros((threads, columns, 2, width), self.dtype)
+        G, X = (aligned_zeros((threads, wide, 2, width), self.dtype) for _ in range(2))
+        size, pivots = aligned_zeros((threads, 2, 2, width), self.dtype), np.ones((threads, wide), self.dtype)
+        small = C, G, X, size, pivots, np.zeros(threads, np.int64), aligned_zeros((width,), self.dtype)
+        growth = np.ones((windows, rows, self.columns), self.dtype)
+        R = aligned_zeros((windows if factors else 0, rows, columns, 2 * self.panels, width), self.dtype)
+        lost, eps = np.zeros(rows, np.bool_), np.finfo(self.dtype).eps
+        firm = self.dtype.type(eps**0.5), self.dtype.type(eps**0.25)
+        with parallel(threads):
+            grow(
+                stretch.weights, stretch.first, stretch.D, stretch.J, stretch.nets, self.packed, self.before, (*rooms, u),
+                small, growth, R, done, lost, stretch.steps, interval, self.columns, stretch.units,
+                firm, self.dtype.type(eps), threads, np.zeros(1 if together else 0, np.int64),
+            )  # fmt: skip
+        whole = R.reshape(*R.shape[:3], -1)[:, :, : self.columns, : self.columns] if factors else None
+        return growth, whole, lost
