@@ -175,7 +175,9 @@ RESULTS: dict[str, dict[str, Variable]] = {
         "exponent": Variable((*_SEQUENCE, "index"), "nat/step", "Lyapunov exponent"),
         "stderr": Variable((*_SEQUENCE, "index"), "nat/step", "standard error of the exponent"),
         "dimension": Variable(_SEQUENCE, "1", "Kaplan-Yorke dimension"),
+        "dimension_stderr": Variable(_SEQUENCE, "1", "standard error of the dimension", optional=True),
         "entropy_rate": Variable(_SEQUENCE, "nat/step", "entropy rate: sum of the positive exponents"),
+        "entropy_stderr": Variable(_SEQUENCE, "nat/step", "standard error of the entropy rate", optional=True),
         "sum_rule_defect": Variable(
             _SEQUENCE, "nat/step", "difference between the sum of all exponents and the mean of log |det J|"
         ),

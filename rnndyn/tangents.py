@@ -7,6 +7,7 @@ stretch pushes and whose growth it measures.
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +17,7 @@ from rnndyn.kernels.cpu.frames import ROWS, grow
 from rnndyn.kernels.cpu.tangent import derivatives
 from rnndyn.kernels.jit import WIDTH, parallel, threads_for, threads_meet
 from rnndyn.kernels.memory import aligned_empty, aligned_zeros
+from rnndyn.networks.map import Map
 from rnndyn.networks.recurrent import CellNetwork
 from rnndyn.passes import Tape, gate_matrices, no_inputs, unpack_states
 
@@ -53,12 +55,14 @@ class Stretch(NamedTuple):
     operations: int  # of a step and a column, without the orthonormalisation
 
 
-class CellCourse:
-    """Runs of the networks of an ensemble, of one class and size, linearised stretch by stretch.
+class Course:
+    """Runs of the networks of an ensemble, of one class and size, linearised some steps at a time, by matrices.
+
+    Frames are the networks' sequences, one network after the other.
 
     Parameters
     ----------
-    nets : list of CellNetwork
+    nets : list of Network
         The networks.
     x : ndarray, shape (batch, time, input), or None
         Inputs, the same for every network; None for zeros.
@@ -68,17 +72,49 @@ class CellCourse:
 
     def __init__(self, nets, x, s):
         self.nets, self.x, self.s, self.t = nets, x, s, 0
+        self.step_bytes = s.size * s.shape[-1] * s.itemsize
+
+    def matrices(self, steps):
+        """Jacobians (time, frame, state, state) of the next steps, and states (frame, time + 1, state) around them."""
+        count, batch, size = self.s.shape
+        x = inputs_at(self.nets[0], self.x, self.t, steps, batch)
+        J = np.empty((steps, count, batch, size, size), self.s.dtype)
+        states = np.empty((count, batch, steps + 1, size), self.s.dtype)
+        states[:, :, 0] = self.s
+        given = None if x is None else np.ascontiguousarray(x.swapaxes(0, 1)).reshape(steps * batch, x.shape[2])
+        for n, net in enumerate(self.nets):
+            states[n, :, 1:] = walked(net, x, self.s[n], steps)
+            before = np.ascontiguousarray(states[n, :, :-1].swapaxes(0, 1)).reshape(steps * batch, size)
+            J[:, n] = dynamics.jacobian(net, before, given).reshape(steps, batch, size, size)
+        self.s, self.t = np.ascontiguousarray(states[:, :, -1]), self.t + steps
+        return J.reshape(steps, count * batch, size, size), states.reshape(count * batch, steps + 1, size)
+
+    def stretch(self, steps):
+        """Linearise the next steps; they come back with the states (frame, time + 1, state) around them."""
+        J, states = self.matrices(steps)
+        return matrix_stretch(J), states
+
+    def jacobians(self, r, t, states):
+        """Jacobians (time, state, state) of frame ``r`` at its states (time, state) from time ``t`` on."""
+        net, row = self.nets[r // self.s.shape[1]], r % self.s.shape[1]
+        x = inputs_at(net, None if self.x is None else self.x[row : row + 1], t, len(states), 1)
+        return dynamics.jacobian(net, np.ascontiguousarray(states), None if x is None else x[0])
+
+
+class CellCourse(Course):
+    """A course of cell networks, whose Jacobians are never formed."""
+
+    def __init__(self, nets, x, s):
+        super().__init__(nets, x, s)
         made = nets[0].layout
         driven = [[gate_matrices(net, source) for net in nets] for source in "hm"]
         self.weights = tuple(left_panels(np.stack([W for W, _ in parts])) for parts in driven)
         self.first = tuple(parts[0][1] for parts in driven)
         self.operations = 2 * made.units**2 * (self.weights[0].shape[1] + self.weights[1].shape[1])
-
         numbers = 2 * made.gates + made.states * (made.gates + made.states + 2)
         self.step_bytes = s.shape[0] * s.shape[1] * numbers * made.blocks * made.lanes * made.dtype.itemsize
 
     def stretch(self, steps):
-        """Linearise the next ``steps`` steps; they come back with the states (frame, time + 1, state) between them."""
         made, (count, batch, size) = self.nets[0].layout, self.s.shape
         rows, x = count * batch, inputs_at(self.nets[0], self.x, self.t, steps, batch)
         shapes = (made.states, made.gates), (made.states, made.states), (made.gates,), (made.states,)
@@ -103,33 +139,46 @@ class CellCourse:
         return made_of, states.reshape(rows, steps + 1, size)
 
 
-class MatrixCourse:
-    """As :class:`CellCourse`, for networks of any other kind, by their Jacobian matrices."""
+class GivenCourse(Course):
+    """A course of which nothing but the Jacobians is known.
 
-    def __init__(self, nets, x, s):
-        self.nets, self.x, self.s, self.t = nets, x, s, 0
-        self.step_bytes = s.size * s.shape[-1] * s.itemsize
+    Parameters
+    ----------
+    matrices : iterator of ndarray, shape (state, state)
+        The Jacobians.
+    size : int
+        Number of states.
+    """
 
-    def stretch(self, steps):
-        """Linearise the next ``steps`` steps; they come back with the states (frame, time + 1, state) between them."""
-        count, batch, size = self.s.shape
-        x = inputs_at(self.nets[0], self.x, self.t, steps, batch)
-        J = np.empty((steps, count, batch, size, size), self.s.dtype)
-        states = np.empty((count, batch, steps + 1, size), self.s.dtype)
-        for n, net in enumerate(self.nets):
-            states[n, :, 0] = self.s[n]
-            states[n, :, 1:] = dynamics.forward(net, x, self.s[n], steps)
-            before = np.ascontiguousarray(states[n, :, :-1].swapaxes(0, 1)).reshape(steps * batch, size)
-            given = None if x is None else np.ascontiguousarray(x.swapaxes(0, 1)).reshape(steps * batch, -1)
-            J[:, n] = dynamics.jacobian(net, before, given).reshape(steps, batch, size, size)
-        self.s, self.t = np.ascontiguousarray(states[:, :, -1]), self.t + steps
-        return matrix_stretch(J.reshape(steps, count * batch, size, size)), states.reshape(-1, steps + 1, size)
+    def __init__(self, matrices, size):
+        super().__init__([None], None, np.zeros((1, 1, size)))
+        self.left, self.start, self.J = matrices, 0, np.empty((0, size, size))
+
+    def matrices(self, steps):
+        self.start, taken = self.t, list(islice(self.left, steps))
+        self.J = np.array(taken).reshape(-1, *self.J.shape[1:])
+        self.t += len(taken)
+        return self.J[:, None], np.zeros((1, len(taken) + 1, self.J.shape[1]))
+
+    def jacobians(self, r, t, states):
+        return self.J[t - self.start : t - self.start + len(states)]
 
 
 def course(nets, x, s):
-    """Course of these networks; see :class:`CellCourse`."""
-    kind = CellCourse if isinstance(nets[0], CellNetwork) else MatrixCourse
-    return kind(nets, x, s)
+    """Course of these networks; see :class:`Course`."""
+    return (CellCourse if isinstance(nets[0], CellNetwork) else Course)(nets, x, s)
+
+
+def walked(net, x, s, steps):
+    """States (batch, time, state) after each step. Those of a Map that leave the range of numbers go on from zero."""
+    if not isinstance(net, Map):
+        return dynamics.forward(net, x, s, steps)
+    states = np.empty((len(s), steps, s.shape[1]), s.dtype)
+    for t in range(steps):
+        s = dynamics.step(net, s, None if x is None else np.ascontiguousarray(x[:, t]))
+        states[:, t] = s
+        s = np.where(np.isfinite(s).all(axis=1, keepdims=True), s, 0)
+    return states
 
 
 def inputs_at(net, x, t, steps, batch):
@@ -179,7 +228,7 @@ class Frames:
         """Replace some frames."""
         self.packed.reshape(*self.packed.shape[:2], -1)[r, : self.size, : self.columns] = Q
 
-    def grow(self, stretch, interval, done, *, factors=False):
+    def grow(self, stretch, interval, done, *, factors=False, growth=None):
         """Push the frames through a stretch, orthonormalised every ``interval`` steps.
 
         Parameters
@@ -192,11 +241,13 @@ class Frames:
             Windows that are done, of each frame; counted up in place.
         factors : bool
             Whether the triangular factors are wanted.
+        growth : ndarray, shape (window, frame, column), optional
+            Of an earlier call with the same stretch, to go on with.
 
         Returns
         -------
         growth : ndarray, shape (window, frame, column)
-            R_jj of the windows that were done in this call.
+            R_jj of the windows that are done.
         R : ndarray, shape (window, frame, column, column), or None
             The factors.
         lost : ndarray of bool, shape (frame,)
@@ -218,14 +269,14 @@ class Frames:
         G, X = (aligned_zeros((threads, wide, 2, width), self.dtype) for _ in range(2))
         size, pivots = aligned_zeros((threads, 2, 2, width), self.dtype), np.ones((threads, wide), self.dtype)
         small = C, G, X, size, pivots, np.zeros(threads, np.int64), aligned_zeros((width,), self.dtype)
-        growth = np.ones((windows, rows, self.columns), self.dtype)
+        growth = np.ones((windows, rows, self.columns), self.dtype) if growth is None else growth
         R = aligned_zeros((windows if factors else 0, rows, columns, 2 * self.panels, width), self.dtype)
         lost, eps = np.zeros(rows, np.bool_), np.finfo(self.dtype).eps
         firm = self.dtype.type(eps**0.5), self.dtype.type(eps**0.25)
         with parallel(threads):
             grow(
-                stretch.weights, stretch.first, stretch.D, stretch.J, stretch.nets, self.packed, self.before, (*rooms, u),
-                small, growth, R, done, lost, stretch.steps, interval, self.columns, stretch.units,
+                stretch.weights, stretch.first, stretch.D, stretch.J, stretch.nets, self.packed, self.before,
+                (*rooms, u), small, growth, R, done, lost, stretch.steps, interval, self.columns, stretch.units,
                 firm, self.dtype.type(eps), threads, np.zeros(1 if together else 0, np.int64),
             )  # fmt: skip
         whole = R.reshape(*R.shape[:3], -1)[:, :, : self.columns, : self.columns] if factors else None

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from rnndyn.analysis.growth import vanishing
+from rnndyn.analysis.frames import vanishing
 
 SWEEPS = 40
 

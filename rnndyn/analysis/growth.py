@@ -1,12 +1,6 @@
-"""Growth of tangent vectors: frames kept orthonormal by QR, and the logarithms of the growth in blocks.
-
-A frame Q (B, S, k) is pushed by Jacobians, `J Q = Q' R`; the exponents are the means of log R_ii ([benettin1980]_,
-[shimada1979]_). Nothing here grows with the number of steps.
-"""
+"""Statistics of growth: means of logarithms with their errors, and what follows from Lyapunov exponents."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 import numpy as np
 
@@ -42,6 +36,24 @@ class Tally:
         if self.steps[self.full] >= self.length:
             self.full += 1
 
+    def add_many(self, values: np.ndarray, steps: np.ndarray) -> None:
+        """Add the growth over windows of equal length, but for the last.
+
+        Parameters
+        ----------
+        values : (windows, ...)
+            Sums over each window.
+        steps : (windows,)
+            Their lengths.
+        """
+        at = 0
+        while at < len(values):
+            begun = 0.0 if self.full == len(self.steps) else self.steps[self.full]
+            room = (2 if self.full == len(self.steps) else 1) * self.length - begun
+            take = max(1, min(len(values) - at, int(-(-room // steps[at]))))
+            self.add(values[at : at + take].sum(axis=0), steps[at : at + take].sum())
+            at += take
+
     @property
     def total(self) -> float:
         """Number of steps."""
@@ -70,6 +82,23 @@ class Tally:
         """
         used = self.steps > 0
         return _mean_and_error(self.sums[used], self.steps[used])[1]
+
+    def stderr_of(self, weights: np.ndarray) -> np.ndarray:
+        """Standard error of a weighted sum of the means along the last axis, correlations between them included.
+
+        Parameters
+        ----------
+        weights
+            Of the shape of the means; where one is 0, its mean may be -inf.
+
+        Returns
+        -------
+        array
+            NaN for a single block.
+        """
+        used = self.steps > 0
+        weighted = np.where(weights != 0, self.sums[used], 0) * weights
+        return _mean_and_error(weighted.sum(axis=-1), self.steps[used])[1]
 
     def drift(self) -> tuple[np.ndarray, np.ndarray]:
         """Difference between the means over the second and the first half of the blocks, and its standard error.
@@ -104,130 +133,6 @@ def _mean_and_error(sums: np.ndarray, steps: np.ndarray) -> tuple[np.ndarray, np
     lag = (weight[1:] * off[1:] * off[:-1]).sum(axis=0)
     rho = np.clip(lag / np.where(variance > 0, variance, 1), 0, 1)
     return mean, np.sqrt(variance * count / (count - 1) * (weight**2).sum(axis=0) * (1 + 2 * rho))
-
-
-class Frame:
-    """Tangent vectors of B sequences, and what is learnt at each QR about their growth.
-
-    Attributes
-    ----------
-    Q : (B, S, k)
-        Orthonormal after `orthonormalise`.
-    spread
-        The largest spread of log R_ii over one step of any window, in nats.
-    unresolved : (B,)
-        Whether a window of several steps was so long that its smallest R_ii drowned in rounding.
-    """
-
-    def __init__(self, Q: np.ndarray) -> None:
-        self.Q = Q
-        self.eps = float(np.finfo(Q.dtype).eps)
-        self.spread = 0.0
-        self.taken = 0
-        self.restart()
-
-    def restart(self) -> None:
-        """Forget what vanished or was not resolved; the spread is kept."""
-        self.windows = 0
-        self.zeros = np.zeros((self.Q.shape[0], self.Q.shape[2]), int)
-        self.unresolved = np.zeros(self.Q.shape[0], bool)
-
-    def interval(self) -> int:
-        """Steps until the next QR, so that no R_ii loses more than a quarter of the digits ([geist1990]_).
-
-        It grows from one by one step at a time, so that the spread is measured before it is relied on.
-
-        Returns
-        -------
-        int
-            1 to 100.
-        """
-        digits = -np.log(self.eps) / 4
-        return int(np.clip(digits / max(self.spread, 1e-3), 1, min(1 + self.taken, 100)))
-
-    def orthonormalise(self, pushed: np.ndarray, steps: int, jacobian: Callable[[], np.ndarray]) -> np.ndarray:
-        """Replace the frame by the orthonormal basis of the pushed one.
-
-        An R_ii is zero, and its logarithm -inf, where rows or columns of the Jacobian are zero and leave it no rank, or
-        where it is within rounding of zero at every QR of the run (see `dead`).
-
-        Parameters
-        ----------
-        pushed : (B, S, k)
-            The frame, multiplied by the Jacobians of the window.
-        steps
-            Length of the window.
-        jacobian
-            Gives the Jacobians (B, S, S) of its last step; called only where an R_ii is small.
-
-        Returns
-        -------
-        (B, k) array
-            log R_ii, in float64.
-        """
-        Q, R = np.linalg.qr(pushed)
-        diagonal = np.abs(np.einsum("...ii->...i", R)).astype(np.float64)
-        floor = self.eps * pushed.shape[-2] * np.linalg.norm(pushed, axis=(-2, -1))[:, None]
-        small = diagonal <= floor
-        if small.any():
-            if steps == 1:
-                lacking, small = vanishing(diagonal, pushed, jacobian(), self.Q)
-                diagonal[lacking] = 0
-            else:
-                self.unresolved |= small.any(axis=-1)
-        self.zeros += small
-        self.windows += 1
-        self.taken += 1
-        self.Q = Q
-        with np.errstate(divide="ignore"):
-            logs = np.log(diagonal)
-        spread = _spread(logs)
-        self.spread = max(self.spread, float(spread.max(initial=0.0)) / steps)
-        self.unresolved |= (steps > 1) & (spread > -np.log(self.eps) / 2)
-        return logs
-
-    def dead(self) -> np.ndarray:
-        """Directions that vanished to rounding at every QR.
-
-        Returns
-        -------
-        (B, k) bool array
-            Their exponents are -inf.
-        """
-        return (self.zeros == self.windows) & (self.windows > 0)
-
-
-def vanishing(diagonal: np.ndarray, pushed: np.ndarray, J: np.ndarray, Q: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Which R_ii of the QR of ``J Q`` are zero.
-
-    Parameters
-    ----------
-    diagonal : (B, k)
-        |R_ii|.
-    pushed : (B, S, k)
-        J Q.
-    J : (B, S, S)
-        Jacobians.
-    Q : (B, S, k)
-        Orthonormal columns.
-
-    Returns
-    -------
-    (B, k) bool array, (B, k) bool array
-        Zero because rows or columns of J are zero and leave it no rank; zero within the rounding of the product and of
-        the QR, column by column: small columns of graded matrices are exact.
-    """
-    rank = np.minimum((J != 0).any(axis=-1).sum(axis=-1), (J != 0).any(axis=-2).sum(axis=-1))
-    lacking = np.arange(diagonal.shape[-1]) >= rank[:, None]
-    size = np.linalg.norm(np.abs(J) @ np.abs(Q), axis=-2) + np.linalg.norm(pushed, axis=-2)
-    return lacking, lacking | (diagonal <= 4 * float(np.finfo(Q.dtype).eps) * pushed.shape[-2] * size)
-
-
-def _spread(logs: np.ndarray) -> np.ndarray:
-    """Largest minus smallest finite element of each row; 0 for a row without any."""
-    finite = np.isfinite(logs)
-    top, bottom = (np.where(finite, logs, fill) for fill in (-np.inf, np.inf))
-    return np.where(finite.any(axis=-1), top.max(axis=-1), 0) - np.where(finite.any(axis=-1), bottom.min(axis=-1), 0)
 
 
 def kaplan_yorke(exponents: np.ndarray, complete: bool) -> float:
@@ -281,3 +186,32 @@ def entropy_rate(exponents: np.ndarray, complete: bool) -> float:
     if np.isnan(exponents).any() or (not complete and exponents[-1] > 0):
         return np.nan
     return float(exponents[exponents > 0].sum())
+
+
+def dimension_weights(exponents: np.ndarray, complete: bool) -> np.ndarray:
+    """Derivatives of the Kaplan-Yorke dimension by the exponents.
+
+    Parameters
+    ----------
+    exponents : (k,)
+        Falling.
+    complete
+        Whether they are all that there are.
+
+    Returns
+    -------
+    (k,) array
+        Zeros where the dimension does not change with them, or is not known.
+
+    Examples
+    --------
+    >>> dimension_weights(np.array([0.5, 0.0, -1.0]), complete=False).tolist()
+    [1.0, 1.0, 0.5]
+    """
+    weights = np.zeros(len(exponents))
+    dimension = kaplan_yorke(exponents, complete)
+    whole = int(dimension) if np.isfinite(dimension) else 0
+    if 0 < whole < len(exponents) and np.isfinite(exponents[whole]):
+        weights[:whole] = -1 / exponents[whole]
+        weights[whole] = exponents[:whole].sum() / exponents[whole] ** 2
+    return weights

@@ -3,36 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rnndyn import dynamics, schema
+from rnndyn import schema
 from rnndyn.analysis import front
 from rnndyn.analysis.eigen import spectrum
-from rnndyn.analysis.growth import Frame, Tally, entropy_rate, kaplan_yorke
+from rnndyn.analysis.measure import Measure, Summary, mover, summarise
 from rnndyn.errors import check_device
 from rnndyn.networks.base import Network
 from rnndyn.networks.elman import Elman, Linear
 from rnndyn.schema import Status
+from rnndyn.tangents import Course, GivenCourse, course
 from rnndyn.validate import as_array, as_generator, as_integer, as_number
 
 if TYPE_CHECKING:
     from xarray import Dataset
 
-NAMES = ("exponent", "stderr", "dimension", "entropy_rate", "sum_rule_defect", "status")
-SUM_RULE = 1e-6  # nats per step; a larger defect is the fault of the QR, not of the run
+FEWEST = 256  # steps before an error is believed
+PILE = 1000  # matrices of an iterator that are pushed together
+FIRST_GUESS = 8  # directions, where the dimension decides how many
 
 
 def lyapunov_spectrum(
     net: Any,
     inputs: Any = None,
     *,
-    k: int | None = None,
+    k: int | str | None = None,
     steps: int = 10_000,
     warmup: int = 1_000,
+    until: float | None = None,
     initial_state: Any = None,
     trajectories: int = 1,
     qr_interval: int | str = "auto",
@@ -51,9 +53,13 @@ def lyapunov_spectrum(
         takes the first ``warmup + steps`` of them; where they are fewer, `steps` shrinks, and `warmup` to a tenth of
         them if nothing would be left. The attrs ``steps_used`` and ``warmup_used`` tell.
     k
-        Number of leading exponents; None for all.
+        Number of leading exponents; None for all; "dimension" for as many as the Kaplan-Yorke dimension takes, which is
+        tried out with 8, 16, ... directions.
     steps, warmup
         Steps that count, and steps before them in which the state settles and the tangent vectors align.
+    until
+        A standard error per unit of time: the run ends before `steps` once no exponent's is larger. It is looked at
+        whenever the run has doubled, from 1/64 of `steps` (at least 256) on.
     initial_state : (S,) or (B, S), optional
         Random by default: uniform in [-1, 1), for a `Map` in [0, 0.1).
     trajectories
@@ -73,11 +79,14 @@ def lyapunov_spectrum(
     Dataset
         ``exponent (index)`` falling; -inf for directions that a singular Jacobian destroys. ``stderr``: from 64 to 128
         blocks and their correlation at lag 1; it speaks of sampling on one attractor, not of other attractors.
-        ``dimension`` (Kaplan-Yorke) and ``entropy_rate``: NaN where k is too small to know. ``sum_rule_defect``:
+        ``dimension`` (Kaplan-Yorke) and ``entropy_rate`` with ``dimension_stderr`` and ``entropy_stderr``, from the
+        same blocks, correlations between exponents included: NaN where k is too small to know. ``sum_rule_defect``:
         |sum of exponents - mean log |det J||, of independent computations, a check of the whole calculation; NaN for
-        k < S or an exponent of -inf. ``status``: 1 (not converged) where the two halves of the run disagree by more
-        than 5 standard errors and 20 nats over the run; 2 (diverged), with NaN; 5 (ill-conditioned) where a
-        `qr_interval` was too long for the spread; 13 (check failed) where the sum rule is off.
+        k < S or an exponent of -inf. Where a determinant costs as much as a good part of a step, it is taken of every
+        16th step at the least, and compared with the growth in that step. ``status``: 1 (not converged) where the two
+        halves of the run disagree by more than 5 standard errors and 20 nats over the run; 2 (diverged), with NaN; 5
+        (ill-conditioned) where a `qr_interval` was too long for the spread; 13 (check failed) where the sum rule is
+        off.
 
     Raises
     ------
@@ -86,10 +95,13 @@ def lyapunov_spectrum(
 
     Notes
     -----
-    Method of Benettin et al. ([benettin1980]_) with QR for Gram-Schmidt. Cost per step: O(S^2 k) for the tangents,
-    O(S k^2) for the QR; memory O(S k), whatever the number of steps. A linear network has a constant Jacobian: its
-    exponents are ln |eig W_hh| and no run is made. In other networks at rest, exponents of complex pairs converge as
-    1/steps only.
+    Method of Benettin et al. ([benettin1980]_). Long runs are compiled: all tangent vectors go through the weights in
+    one product, and block Gram-Schmidt keeps them orthonormal, repeated where it loses digits ([giraud2005]_); where it
+    cannot tell a growth from rounding, Householder's QR decides. An error in one R_ii changes the length of the next
+    tangent vector by as much, so it does not add up over the run. Small runs go step by step through NumPy. Cost per
+    step: O(S^2 k) for the tangents, O(S k^2) for the QR; memory O(S k), whatever the number of steps. A linear network
+    has a constant Jacobian: its exponents are ln |eig W_hh| and no run is made. In other networks at rest, exponents of
+    complex pairs converge as 1/steps only.
 
     Examples
     --------
@@ -102,19 +114,25 @@ def lyapunov_spectrum(
     check_device(device)
     call = {name: value for name, value in locals().items() if name != "net"}
     nets = front.networks(net)
-    k = front.count(k, "k", nets[0].state_size)
+    size = nets[0].state_size
+    k = k if k == "dimension" else front.count(k, "k", size)
     x, rows, batched = _sequences(nets[0], inputs, initial_state, trajectories)
     length, start = _length(x, steps, warmup)
     interval = None if qr_interval == "auto" else as_integer(qr_interval, "qr_interval", minimum=1)
     dt, rng = as_number(time_step, "time_step", above=0), as_generator(rng)
-    results = []
-    for one in nets:
-        s = front.initial_states(one, initial_state, rows, rng)
-        Q = _random_frame(one, rows, k, rng)
-        linear = isinstance(one, Linear) or (isinstance(one, Elman) and one.activation == "identity")
-        results.append(_constant(one, rows, k) if linear else _measured(one, x, s, Q, start, length, interval))
-    stacked = {name: np.stack([result[name] for result in results]) for name in NAMES}
-    return _dataset(stacked, net, call, dt, batched, {"steps_used": length, "warmup_used": start})
+    until = None if until is None else as_number(until, "until", above=0) * dt
+    drawn = [(front.initial_states(one, initial_state, rows, rng), _random_frame(one, rng)) for one in nets]
+    s, frames = (np.stack(parts) for parts in zip(*drawn, strict=True))
+
+    def measured(k: int) -> tuple[Summary, int]:
+        if _is_linear(nets[0]):
+            parts = [_constant(one, rows, k) for one in nets]
+            return Summary(*(np.concatenate(values) for values in zip(*parts, strict=True))), length
+        return _measured(course(nets, x, s), np.repeat(frames[..., :k], rows, axis=0), start, length, interval, until)
+
+    found, taken = measured(k) if k != "dimension" else _until_passed(measured, size)
+    by_run = {name: v.reshape(len(nets), rows, *v.shape[1:]) for name, v in found._asdict().items()}
+    return _dataset(by_run, net, call, dt, batched, {"steps_used": taken, "warmup_used": start})
 
 
 def lyapunov_from_jacobians(jacobians: Any, *, k: int | None = None, qr_interval: int | str = "auto") -> Dataset:
@@ -153,99 +171,55 @@ def lyapunov_from_jacobians(jacobians: Any, *, k: int | None = None, qr_interval
     if first is None:
         raise ValueError("jacobians is empty: at least one matrix is wanted")
     k = front.count(k, "k", len(first))
-    measure = _Measure(np.eye(len(first), k)[None], len(first) == k, interval)
+    size = len(first)
+    move = mover(GivenCourse(chain([first], matrices), size), np.eye(size, k)[None], interval, PILE)
+    measure = Measure(1, k, k == size)
     with np.errstate(over="ignore", invalid="ignore"):
-        for number, J in enumerate(chain([first], matrices), 1):  # noqa: B007
-            measure.push(J @ measure.pushed, partial(np.expand_dims, J, 0))
-    result = {name: value[None] for name, value in measure.result().items()}
+        number = 0
+        while taken := move.advance(PILE, measure):
+            number += taken
+    result = {name: value[None] for name, value in measure.summary()._asdict().items()}
     return _dataset(result, None, call, 1.0, False, {"steps_used": number})
 
 
 # ---- the measurement -------------------------------------------------------------------------------------------------
 
 
-class _Measure:
-    """Tangent vectors of B sequences on their way: the frame, the open window, and the sums."""
-
-    def __init__(self, Q: np.ndarray, complete: bool, interval: int | None) -> None:
-        self.frame, self.pushed, self.open = Frame(Q), Q, 0
-        self.complete, self.fixed = complete, interval
-        self.diverged = np.zeros(len(Q), bool)
-        self.restart()
-
-    def restart(self) -> None:
-        """Close the window and count from here."""
-        self.close()
-        rows, _, k = self.frame.Q.shape
-        self.logs, self.determinants = Tally((rows, k)), np.zeros(rows)
-        self.frame.restart()
-
-    def push(self, pushed: np.ndarray, jacobian: Callable[[], np.ndarray]) -> None:
-        """Take the frame as it is after one more step, and what gives the Jacobians of that step."""
-        self.pushed, self.jacobian, self.open = pushed, jacobian, self.open + 1
-        if self.complete:
-            with np.errstate(divide="ignore", invalid="ignore"):
-                self.determinants += np.linalg.slogdet(jacobian().astype(np.float64))[1]
-        if self.open >= (self.fixed or self.frame.interval()):
-            self.close()
-
-    def close(self) -> None:
-        """End the window with a QR."""
-        if not self.open:
-            return
-        bad = ~np.isfinite(self.pushed).all(axis=(-2, -1))
-        self.diverged |= bad
-        pushed = np.where(bad[:, None, None], self.frame.Q, self.pushed)
-        self.logs.add(self.frame.orthonormalise(pushed, self.open, self.jacobian), self.open)
-        self.pushed, self.open = self.frame.Q, 0
-
-    def result(self) -> dict[str, np.ndarray]:
-        """The variables of the result, with the axis of the sequences first."""
-        self.close()
-        exponent, stderr = self.logs.mean(), self.logs.stderr()
-        drift, error = self.logs.drift()
-        exponent[self.frame.dead()] = -np.inf
-        stderr[np.isneginf(exponent)] = 0
-        # 20 nats: so much a transient may leave in any run.
-        restless = (np.abs(drift) > 5 * error + 20 / self.logs.total) & np.isfinite(exponent)
-        result = _summary(exponent, stderr, self.determinants / self.logs.total, self.complete)
-        status = result["status"]
-        status[restless.any(axis=-1)] = Status.NOT_CONVERGED
-        status[self.frame.unresolved] = Status.ILL_CONDITIONED
-        status[result["sum_rule_defect"] > SUM_RULE] = Status.CHECK_FAILED
-        status[self.diverged] = Status.DIVERGED
-        for name in NAMES[:-1]:
-            result[name][self.diverged] = np.nan
-        return result
-
-
-def _measured(net: Network, x, s, Q, warmup: int, steps: int, interval: int | None) -> dict[str, np.ndarray]:
-    """The result of a run of warmup + steps from the states s (B, S) and the frames Q."""
-    measure = _Measure(Q, Q.shape[-1] == net.state_size, interval)
+def _measured(
+    way: Course, Q, warmup: int, steps: int, interval: int | None, until: float | None
+) -> tuple[Summary, int]:
+    """Results of runs of warmup + steps, or of fewer if the errors fall below ``until``; how many steps it took."""
+    rows, size, k = Q.shape
+    move = mover(way, Q, interval, warmup + steps)
     with np.errstate(over="ignore", invalid="ignore"):
-        for t in range(warmup + steps):
-            if t == warmup:
-                measure.restart()
-            x_t = _input_at(net, x, t, len(s))
-            s = _advance(net, s, x_t, measure)
-            lost = ~np.isfinite(s).all(axis=-1)
-            measure.diverged |= lost
-            s[lost] = 0  # a row that has diverged goes on from anywhere; its result is NaN
-    return measure.result()
+        settling, measure = Measure(rows, k, False), Measure(rows, k, k == size)
+        move.advance(warmup, settling)
+        measure.diverged |= settling.diverged
+        done, part = 0, steps
+        if until is not None:
+            part = min(steps, max(FEWEST, steps // 64))
+        while done < steps:
+            move.advance(min(part, steps - done), measure)
+            done += min(part, steps - done)
+            part = done
+            found = measure.summary()
+            if until is not None and np.nanmax(found.stderr, initial=0.0) <= until:
+                break
+    return found, done
 
 
-def _advance(net: Network, s: np.ndarray, x: np.ndarray | None, measure: _Measure) -> np.ndarray:
-    """One step of states and frames. A full frame is multiplied by the Jacobian, which the sum rule needs anyway."""
-    if measure.complete:
-        J = dynamics.jacobian(net, s, x)
-        measure.push(J @ measure.pushed, lambda: J)
-        return dynamics.step(net, s, x)
-    after, pushed = dynamics.tangent(net, s, x, measure.pushed)
-    measure.push(pushed, lambda: dynamics.jacobian(net, s, x))
-    return after
+def _until_passed(measured: Callable[[int], tuple[Summary, int]], size: int) -> tuple[Summary, int]:
+    """Measure with more and more directions, until the sum of their exponents is negative."""
+    k = min(size, FIRST_GUESS)
+    while True:
+        found, done = measured(k)
+        unknown = np.isnan(found.dimension) & (found.status != Status.DIVERGED)
+        if k == size or not unknown.any():
+            return found, done
+        k = min(size, 2 * k)
 
 
-def _constant(net: Any, rows: int, k: int) -> dict[str, np.ndarray]:
+def _constant(net: Any, rows: int, k: int) -> Summary:
     """The result for a linear network, from the eigenvalues of its constant Jacobian."""
     W = net.W_hh.astype(np.float64)
     values, bounds = spectrum(W[None])[:2]
@@ -254,24 +228,11 @@ def _constant(net: Any, rows: int, k: int) -> dict[str, np.ndarray]:
         exponent = np.log(np.where(modulus > bounds, modulus, 0))
         stderr = np.where(modulus > bounds, bounds / np.where(modulus > 0, modulus, 1), 0)
         determinant = np.linalg.slogdet(W)[1]
+    defect = np.where(np.isfinite(exponent), exponent, 0).sum(axis=-1) - (
+        determinant if np.isfinite(determinant) else 0
+    )
     exponent, stderr = (np.repeat(v[:, :k], rows, axis=0) for v in (exponent, stderr))
-    return _summary(exponent, stderr, np.full(rows, determinant), k == len(W))
-
-
-def _summary(exponent, stderr, determinant, complete: bool) -> dict[str, np.ndarray]:
-    """Sort the exponents (B, k), and derive the rest from them and the mean log |det J| (B,); every status is OK."""
-    order = np.argsort(-exponent, axis=-1, kind="stable")
-    exponent, stderr = (np.take_along_axis(v, order, -1) for v in (exponent, stderr))
-    known = complete & np.isfinite(exponent).all(axis=-1)
-    sums = np.where(np.isfinite(exponent), exponent, 0).sum(axis=-1)
-    return {
-        "exponent": exponent,
-        "stderr": stderr,
-        "dimension": np.array([kaplan_yorke(row, complete) for row in exponent]),
-        "entropy_rate": np.array([entropy_rate(row, complete) for row in exponent]),
-        "sum_rule_defect": np.abs(np.where(known, sums - np.where(known, determinant, 0), np.nan)),
-        "status": np.full(len(exponent), int(Status.OK)),
-    }
+    return summarise(exponent, stderr, np.repeat(defect, rows), k == len(W))
 
 
 # ---- arguments and result --------------------------------------------------------------------------------------------
@@ -302,16 +263,13 @@ def _length(x: np.ndarray | None, steps: Any, warmup: Any) -> tuple[int, int]:
     return total - warmup, warmup
 
 
-def _input_at(net: Network, x: np.ndarray | None, t: int, rows: int) -> np.ndarray | None:
-    if not net.input_size:
-        return None
-    return np.zeros((rows, net.input_size), net.dtype) if x is None else np.ascontiguousarray(x[:, t])
+def _random_frame(net: Network, rng: np.random.Generator) -> np.ndarray:
+    """Orthonormal vectors (S, S) in general position, of which the first k are taken."""
+    return np.linalg.qr(rng.standard_normal((net.state_size, net.state_size)))[0].astype(net.dtype)
 
 
-def _random_frame(net: Network, rows: int, k: int, rng: np.random.Generator) -> np.ndarray:
-    """Orthonormal vectors in general position, the same for every sequence."""
-    Q = np.linalg.qr(rng.standard_normal((net.state_size, k)))[0]
-    return np.repeat(Q[None].astype(net.dtype), rows, axis=0)
+def _is_linear(net: Network) -> bool:
+    return isinstance(net, Linear) or (isinstance(net, Elman) and net.activation == "identity")
 
 
 def _matrices(jacobians: Any) -> Iterator[np.ndarray]:
@@ -332,7 +290,7 @@ def _matrices(jacobians: Any) -> Iterator[np.ndarray]:
 def _dataset(result: dict[str, np.ndarray], net: Any, call: dict, dt: float, batched: bool, attrs: dict) -> Dataset:
     """From arrays with the axes network, batch, [index]."""
     result = dict(result)
-    for name in ("exponent", "stderr", "entropy_rate", "sum_rule_defect"):
+    for name in ("exponent", "stderr", "entropy_rate", "entropy_stderr", "sum_rule_defect"):
         result[name] = result[name] / dt
     for axis, kept in ((1, batched), (0, isinstance(front.plural(net), list))):
         if not kept:

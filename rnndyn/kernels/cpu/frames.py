@@ -251,7 +251,7 @@ def orthonormalise(Q, r, rooms, small, w, window, growth, R, count, firm, eps, s
     """Make frame ``r`` orthonormal, its growth into ``growth``; the verdict and the count of arrivals come back."""
     A = rooms[0]
     C, G, X, size, pivots, verdicts, zero = small
-    wide, lanes, tiles = G.shape[1], width_of(G), A.shape[1] // ROWS
+    wide, tiles = G.shape[1], A.shape[1] // ROWS
     verdict, once_more = DONE, (firm[0] * 0 + SAME, firm[1] * 0 + SAME)
     for p in range((count + wide - 1) // wide):
         columns = p * wide
