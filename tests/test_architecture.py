@@ -24,7 +24,7 @@ LEVELS = [
     {"kernels"},
     {"networks"},
     {"schema", "theory"},
-    {"passes", "roots", "records", "readout", "losses", "frontdoor", "dynamics", "running", "gradients"},
+    {"passes", "roots", "records", "readout", "losses", "frontdoor", "dynamics", "tangents", "running", "gradients"},
     {"analysis", "equivalence", "training", "io"},
     {"plot"},
     {"analyze", "summary"},
