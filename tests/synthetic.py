@@ -104,6 +104,7 @@ def jacobian_products(time=20, k=3):
 def gradient_flow(batch=2, time=20, gated=True):
     logs = -0.3 * np.arange(time)[::-1] * np.ones((batch, 1))
     variables = {"gradient_norm": np.exp(logs), "log_gradient_norm": logs, "bound": np.exp(-0.1 * logs)}
+    variables["rate"] = np.full(batch, -0.3)
     if gated:
         variables |= {"gradient_norm_hidden": np.exp(logs - 1), "gradient_norm_cell": np.exp(logs - 0.1)}
     return schema.build("gradient_flow", variables)

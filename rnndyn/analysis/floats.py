@@ -12,7 +12,7 @@ LOST = -2000  # shifted so far, a fraction is zero
 
 
 @dataclass(frozen=True)
-class Float:
+class Float:  # numpydoc ignore=PR02
     """Numbers ``fraction * 2^exponent`` that neither over- nor underflow: 1/2 <= |fraction| < 1, or 0.
 
     Sums and products round as those of float64 do; scales are exact.
