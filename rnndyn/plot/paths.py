@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from rnndyn.plot.style import BLACK, BLUE, GREY, PALETTE, VERMILLION, curve, drawing, label, require, rows
+from rnndyn.plot.style import BLUE, GREY, PALETTE, VERMILLION, curve, drawing, label, require, rows
 
 
 def gate_paths(ds, ax=None):
     """Draw how much of the gradient arrives by each path through one step, against the time to the end.
 
-    Of several sequences the median is drawn, and the band that holds them all.
+    A path's part is drawn by the log of its norm over that of the gradient; parts may cancel, so it can be above 0. Of
+    several sequences the median is drawn, and the band that holds them all.
 
     Parameters
     ----------
@@ -22,7 +23,7 @@ def gate_paths(ds, ax=None):
     Returns
     -------
     matplotlib.axes.Axes
-        With the line "gradient" and one for each path.
+        With a line for each path that there is.
 
     Raises
     ------
@@ -38,19 +39,21 @@ def gate_paths(ds, ax=None):
     >>> ds = schema.build("gradient_flow", {
     ...     "gradient_norm": np.exp(log_norm), "log_gradient_norm": log_norm, "log_path_norm": parts},
     ...     coords={"path": ("path", ["direct", "h"])})
-    >>> [line.get_label() for line in gate_paths(ds).lines]
-    ['gradient', 'direct', 'h']
+    >>> [line.get_label() for line in gate_paths(ds).lines[:-1]]
+    ['direct', 'h']
     """
     require(ds, "log_gradient_norm", "log_path_norm", "time", "path")
     lag = ds["time"].values.max(initial=0) - ds["time"].values
     with drawing(ax) as ax:
-        curve(ax, lag, rows(ds["log_gradient_norm"], last="time"), BLACK, "gradient", linewidth=2.0)
+        whole = rows(ds["log_gradient_norm"], last="time")
+        whole = np.where(np.isfinite(whole), whole, np.nan)
         for k, name in enumerate(ds["path"].values):
             part = rows(ds["log_path_norm"].isel(path=k), last="time")
             if np.isfinite(part).any():
-                curve(ax, lag, part, PALETTE[k % 6], str(name), linestyle="-" if k < 6 else "--", linewidth=0.9)
+                curve(ax, lag, part - whole, PALETTE[k % 6], str(name), linestyle="-" if k < 6 else "--", linewidth=0.9)
         ax.set_xlabel("Time before the end (step)")
-        ax.set_ylabel(label(ds["log_path_norm"], "log norm of the part"))
+        ax.axhline(0, color=GREY, linewidth=0.6, zorder=0)
+        ax.set_ylabel(label(ds["log_path_norm"], "log of part over gradient"))
         ax.set_xlim(0, max(1, lag.max(initial=0)))
         ax.legend(ncols=2)
     return ax

@@ -157,6 +157,7 @@ def test_the_rate_of_an_exponential_is_exact():
     assert abs(ds.rate_stderr) < 1e-13 and abs(ds.rate_drift) < 1e-13
 
 
+@pytest.mark.compiled
 def test_the_rate_is_the_exponent_within_its_error():
     """One tanh unit under white noise: its growth is a stationary series, the exponent a mean of it over many runs."""
     net = rd.Elman([[1.5]], [[1.2]])

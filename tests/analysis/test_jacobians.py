@@ -60,7 +60,7 @@ def test_networks_against_mpmath(cls, rng):
 def test_two_units_over_very_many_steps_against_mpmath(steps):
     """The larger one from a product in 40 digits, the other from it and the sum of log |det|: digits enough for both.
 
-    The norm loses no digits, whatever the spread; over 1e5 steps the logarithms reach 1e5, of which 2e-12 are lost.
+    The norm loses no digits, whatever the spread.
     """
     J = np.random.default_rng(5).standard_normal((steps, 2, 2))
     with mpmath.workdps(40):
@@ -75,7 +75,7 @@ def test_two_units_over_very_many_steps_against_mpmath(steps):
         wanted = np.array([float(largest), float(log_det - largest)])
     assert wanted[0] - wanted[1] > steps / 2
     error = np.abs(product_of(J) - wanted)
-    assert error[0] < 1e-15 * steps and error[1] < 1e-13 * max(steps, 1000) ** 0.5 * 30
+    assert error[0] < 2e-12 and error[1] < 3e-11  # measured: 1e-13 and 6e-12, and less than the last bit of 1e5 steps
 
 
 @pytest.mark.slow
