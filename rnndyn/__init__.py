@@ -37,6 +37,8 @@ _HOME = {
     "lyapunov_from_jacobians": "analysis.lyapunov",
     "jacobian_products": "analysis.jacobians",
     "gradient_flow": "analysis.gradient_flow",
+    "gradient_paths": "analysis.gradient_paths",
+    "gradient_paths_from_terms": "analysis.gradient_paths",
     "plot": "",
     "schema": "",
 }

@@ -88,16 +88,58 @@ def _(net: CellNetwork, s, x, wrt="state"):
     if wrt == "input":
         J = _through(net, Da, "x", len(s), net.input_size)
         return J + _through_rate(net, Da, Ra, "x", len(s), net.input_size)
-    J = np.zeros((len(s), net.cell.states, net.hidden_size, net.state_size), net.dtype)
+    J = _direct(net, Ds)
+    _add_recurrent(net, Da, Ra, Rs, J)
+    return J
+
+
+@singledispatch
+def split_jacobian(net, s, x):
+    """Jacobian of one step as the sum of its direct and its recurrent part.
+
+    Parameters
+    ----------
+    net : Network
+        A cell network or a Stack of them.
+    s : ndarray, shape (batch, state)
+        States before the step.
+    x : ndarray, shape (batch, input), or None
+        Inputs.
+
+    Returns
+    -------
+    direct : ndarray, shape (batch, state, state)
+        The derivative at fixed pre-activations: it joins the variables of one unit only.
+    recurrent : ndarray, shape (batch, state, state)
+        All that goes through weights.
+    """
+    raise TypeError(f"net is a {type(net).__name__}: its step has no weights that could be told from the rest")
+
+
+@split_jacobian.register
+def _(net: CellNetwork, s, x):
+    x = no_inputs(net, len(s), 1)[:, 0] if x is None else x
+    Da, Ds, Ra, Rs, _ = local_derivatives(net, s, x)
+    recurrent = np.zeros((len(s), net.state_size, net.state_size), net.dtype)
+    _add_recurrent(net, Da, Ra, Rs, recurrent)
+    return _direct(net, Ds), recurrent
+
+
+def _direct(net, Ds):
+    """What reaches the new state at fixed pre-activations, (batch, state, state)."""
+    J = np.zeros((len(Ds), net.cell.states, net.hidden_size, net.state_size), net.dtype)
     units = np.arange(net.hidden_size)
     for c in range(net.cell.states):
         for d in range(net.cell.states):
             J[:, c, units, d * net.hidden_size + units] = Ds[:, c, d]
-    J = J.reshape(len(s), net.state_size, net.state_size)
+    return J.reshape(len(Ds), net.state_size, net.state_size)
+
+
+def _add_recurrent(net, Da, Ra, Rs, J):
+    """Add what reaches the new state through recurrent weights to ``J``."""
     H = net.hidden_size
-    J[:, :, :H] += _through(net, Da, "h", len(s), H)
-    J += _through_rate(net, Da, Ra, "h", len(s), H, Rs)
-    return J
+    J[:, :, :H] += _through(net, Da, "h", len(J), H)
+    J += _through_rate(net, Da, Ra, "h", len(J), H, Rs)
 
 
 def _through(net, D, source, batch, width):
@@ -168,19 +210,38 @@ def _(net: Stack, x, s0, steps, lengths=None):
 def _(net: Stack, s, x, wrt="state"):
     size = net.state_size if wrt == "state" else net.input_size
     rows, at, below = [], 0, None
-    for layer in net.layers:
-        own = np.ascontiguousarray(s[:, at : at + layer.state_size])
+    for layer, own, drive in taken_apart(net, s, x):
         row = np.zeros((len(s), layer.state_size, size), net.dtype)
         if wrt == "state":
-            row[:, :, at : at + layer.state_size] = jacobian(layer, own, x)
+            row[:, :, at : at + layer.state_size] = jacobian(layer, own, drive)
         if below is not None:
-            row += jacobian(layer, own, x, "input") @ below
+            row += jacobian(layer, own, drive, "input") @ below
         elif wrt == "input":
-            row += jacobian(layer, own, x, "input")
+            row += jacobian(layer, own, drive, "input")
         rows.append(row)
-        x = np.ascontiguousarray(hidden_of(layer, step(layer, own, x)[:, None])[:, 0])
         below, at = row[:, : layer.hidden_size], at + layer.state_size
     return np.concatenate(rows, axis=1)
+
+
+@split_jacobian.register
+def _(net: Stack, s, x):
+    recurrent, at = jacobian(net, s, x), 0
+    direct = np.zeros_like(recurrent)
+    for layer, own, below in taken_apart(net, s, x):
+        place = slice(at, at + layer.state_size)
+        direct[:, place, place], recurrent[:, place, place] = split_jacobian(layer, own, below)
+        at += layer.state_size
+    return direct, recurrent
+
+
+def taken_apart(net, s, x):
+    """Yield each layer of a stack with its own states and inputs at one step."""
+    at = 0
+    for layer in net.layers:
+        own = np.ascontiguousarray(s[:, at : at + layer.state_size])
+        yield layer, own, x
+        x = np.ascontiguousarray(hidden_of(layer, step(layer, own, x)[:, None])[:, 0])
+        at += layer.state_size
 
 
 @tangent.register

@@ -36,6 +36,8 @@ DIMENSIONS = {
     "step": "training steps, 1..n",
     "layer": "layers of a stack",
     "manifold": "slow manifolds: line, ring and higher-dimensional attractors",
+    "path": "ways of a gradient: through the gates of one step, or through all steps",
+    "length": "recurrent factors of a path, from 0",
     "sample": "states at equal arc length along a slow manifold",
 }
 LEADING = ("network", "batch")  # present only for an ensemble, or for several sequences
@@ -188,7 +190,20 @@ RESULTS: dict[str, dict[str, Variable]] = {
             (*_SEQUENCE, "time", "index"), "nat", "log of the singular values of J_t ... J_1", optional=True
         ),
         "log_norm": Variable((*_SEQUENCE, "time"), "nat", "log of the 2-norm of J_t ... J_1"),
+        "rate": Variable(
+            (*_SEQUENCE, "time", "index"), "nat/step", "finite-time Lyapunov exponent of t steps", optional=True
+        ),
         "bound": Variable((*_SEQUENCE, "time"), "nat", "upper bound on log_norm"),
+        "log_direct_path": Variable(
+            (*_SEQUENCE, "time", "state"),
+            "nat",
+            "log of the product of the derivatives of a state variable by its own old value, gates held",
+            optional=True,
+        ),
+        "log_direct_norm": Variable((*_SEQUENCE, "time"), "nat", "largest of log_direct_path", optional=True),
+        "log_recurrent_norm": Variable(
+            (*_SEQUENCE, "time"), "nat", "log of the 2-norm of all paths through recurrent weights", optional=True
+        ),
         "status": _status(*_SEQUENCE)._replace(optional=True),
     },
     "gradient_flow": {
@@ -197,7 +212,32 @@ RESULTS: dict[str, dict[str, Variable]] = {
         "gradient_norm_hidden": Variable(_TRACE, "1", "2-norm of dL/dh_t, through the hidden state", optional=True),
         "gradient_norm_cell": Variable(_TRACE, "1", "2-norm of dL/dc_t, through the cell state", optional=True),
         "bound": Variable(_TRACE, "1", "upper bound on gradient_norm", optional=True),
+        "log_path_norm": Variable(
+            (*_TRACE, "path"),
+            "nat",
+            "log of the 2-norm of what one path brings to dL/ds_t from t + 1",
+            optional=True,
+        ),
+        "rate": Variable(("batch",), "nat/step", "growth of log_gradient_norm per step back in time", optional=True),
+        "rate_stderr": Variable(("batch",), "nat/step", "standard error of the rate", optional=True),
+        "rate_drift": Variable(
+            ("batch",), "nat/step", "rate over the larger half of the lags minus that over the smaller", optional=True
+        ),
         "status": _status("batch")._replace(optional=True),
+    },
+    "gradient_paths": {
+        "log_sum": Variable(("batch", "length"), "nat", "log of the absolute sum of the paths of one length"),
+        "sign": Variable(("batch", "length"), "1", "sign of their sum", "i"),
+        "log_mass": Variable(("batch", "length"), "nat", "log of the sum of their absolute values"),
+        "log_count": Variable(("batch", "length"), "nat", "log of the number of paths that are not zero"),
+        "relative_error": Variable(("batch", "length"), "1", "bound on the relative rounding error of their sum"),
+        "n_active": Variable(("batch",), "1", "steps with both terms, so that there are 2^n_active paths", "i"),
+        "log_product": Variable(("batch",), "nat", "log of the absolute product, the sum of all paths"),
+        "product_sign": Variable(("batch",), "1", "sign of the product", "i"),
+        "log_term": Variable(("batch", "path"), "nat", "log of the absolute value of one path", optional=True),
+        "term_sign": Variable(("batch", "path"), "1", "sign of one path", "i", optional=True),
+        "term_length": Variable(("batch", "path"), "1", "recurrent factors of one path", "i", optional=True),
+        "status": _status("batch"),
     },
 }
 

@@ -207,7 +207,7 @@ _NOTES = {
 
 
 def _gradient_flow(ds):
-    rate = decay_rate(ds)
+    rate = np.median(ds["rate"]) if "rate" in ds else np.nan
     if not np.isfinite(rate):
         return [Number("Gradient growth going back", "unknown")]
     note = "vanishing" if rate < 0 else "exploding"
@@ -218,35 +218,6 @@ def _gradient_flow(ds):
             f"{note}, by a factor of e in {_text(abs(1 / rate), 3)} steps",
         )
     ]
-
-
-def decay_rate(ds) -> float:
-    """Fit the rate at which the gradient grows going back in time.
-
-    Parameters
-    ----------
-    ds : Dataset
-        From `rnndyn.gradient_flow`.
-
-    Returns
-    -------
-    float
-        Least-squares slope of the log norm against the lag, in nat/step, negative where gradients vanish; the median of
-        the sequences. NaN where fewer than two norms are finite.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from rnndyn import schema
-    >>> log_norm = np.arange(-8.0, 0.0)
-    >>> round(decay_rate(schema.build("gradient_flow", {
-    ...     "gradient_norm": np.exp(log_norm), "log_gradient_norm": log_norm})), 12)
-    -1.0
-    """
-    time = ds["time"].values.astype(float)
-    logs = ds["log_gradient_norm"].transpose(..., "time").values.reshape(-1, len(time))
-    slopes = [-np.polyfit(time[ok], row[ok], 1)[0] for row in logs if (ok := np.isfinite(row)).sum() > 1]
-    return float(np.median(slopes)) if slopes else float("nan")
 
 
 def _text(value, digits):

@@ -97,15 +97,42 @@ def jacobian_products(time=20, k=3):
     t = np.arange(1.0, time + 1)
     values = -0.1 * t[:, None] * np.arange(1, k + 1)
     variables = {"log_singular_value": values, "log_norm": values[:, 0], "bound": 0.1 * t}
+    variables |= {"log_direct_norm": -0.2 * t, "log_recurrent_norm": values[:, 0] - 0.1}
     return schema.build("jacobian_products", variables)
 
 
 def gradient_flow(batch=2, time=20, gated=True):
     logs = -0.3 * np.arange(time)[::-1] * np.ones((batch, 1))
     variables = {"gradient_norm": np.exp(logs), "log_gradient_norm": logs, "bound": np.exp(-0.1 * logs)}
+    variables["rate"] = np.full(batch, -0.3)
     if gated:
         variables |= {"gradient_norm_hidden": np.exp(logs - 1), "gradient_norm_cell": np.exp(logs - 0.1)}
     return schema.build("gradient_flow", variables)
+
+
+def gate_paths(batch=2, time=20, paths=("direct", "i", "f", "g", "o")):
+    ds = gradient_flow(batch, time)
+    parts = ds.log_gradient_norm.values[..., None] - np.arange(len(paths))
+    parts[:, -1] = -np.inf
+    variables = {name: v.values for name, v in ds.data_vars.items()} | {"log_path_norm": parts}
+    return schema.build(
+        "gradient_flow", variables, coords={"path": ("path", list(paths), {"long_name": "p", "units": "1"})}
+    )
+
+
+def gradient_paths(steps=6):
+    shape = (steps + 1,)
+    k = np.arange(steps + 1)
+    variables = {"log_sum": -1.0 * k, "log_mass": 0.5 - k, "sign": (-1) ** k, "log_count": np.zeros(shape)}
+    variables |= {
+        "relative_error": np.zeros(shape),
+        "log_product": -1.0,
+        "product_sign": 1,
+        "n_active": steps,
+        "status": 0,
+    }
+    length = ("length", k, {"long_name": "recurrent factors", "units": "1"})
+    return schema.build("gradient_paths", variables, coords={"length": length})
 
 
 def training(steps=10):

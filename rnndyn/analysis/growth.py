@@ -81,7 +81,7 @@ class Tally:
             NaN for a single block; 0 where the mean is -inf.
         """
         used = self.steps > 0
-        return _mean_and_error(self.sums[used], self.steps[used])[1]
+        return mean_and_error(self.sums[used], self.steps[used])[1]
 
     def stderr_of(self, weights: np.ndarray) -> np.ndarray:
         """Standard error of a weighted sum of the means along the last axis, correlations between them included.
@@ -114,12 +114,25 @@ class Tally:
             unknown = np.full(self.sums.shape[1:], np.nan)
             return unknown, unknown
         halves = (slice(half), slice(half, int(used.sum())))
-        (first, error), (second, other) = (_mean_and_error(self.sums[part], self.steps[part]) for part in halves)
+        (first, error), (second, other) = (mean_and_error(self.sums[part], self.steps[part]) for part in halves)
         return second - first, np.hypot(error, other)
 
 
-def _mean_and_error(sums: np.ndarray, steps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean per step over blocks of these sums and lengths, and its standard error; zeros where a block is -inf."""
+def mean_and_error(sums: np.ndarray, steps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean per step over blocks, and its standard error.
+
+    Parameters
+    ----------
+    sums : (n, ...)
+        Sums over the blocks.
+    steps : (n,)
+        Their lengths.
+
+    Returns
+    -------
+    array, array
+        NaN for a single block; zeros where a block is -inf.
+    """
     count = len(steps)
     if count < 2:
         unknown = np.full(sums.shape[1:], np.nan)

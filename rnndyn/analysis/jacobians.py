@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from rnndyn import dynamics, schema
-from rnndyn.analysis import front
+from rnndyn.analysis import front, paths
 from rnndyn.analysis.graded import Product, log_singular_values
 from rnndyn.analysis.slopes import log_slope
 from rnndyn.errors import check_device
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
     from xarray import Dataset
 
 CHUNK_ELEMENTS = 1_000_000  # of the products whose singular values are computed together
+PATHS: dict[str, Callable[[paths.Split], np.ndarray]] = {
+    "log_direct_path": paths.Split.log_direct,
+    "log_direct_norm": lambda split: split.log_direct().max(axis=1),
+    "log_recurrent_norm": paths.Split.log_recurrent_norm,
+}
 
 
 def jacobian_products(
@@ -52,11 +58,23 @@ def jacobian_products(
     -------
     Dataset
         ``log_singular_value (time, index)``, falling, in nats; -inf for a product that is singular, exactly or to
-        rounding. ``log_norm (time)``, the log of the 2-norm, is the first of them. ``bound (time)``: an upper bound on
-        log_norm, for `Elman` and `Linear` ``t log(gamma rho)``, gamma the steepest slope of the activation, rho =
-        ||W_hh||_2; for other cells the sum of log ||J_i||_2. ``status``: 5 (ill-conditioned) where a value of -inf
-        rests on rounding alone; 2 (diverged) and NaN from the step on where the state or its Jacobian is not finite.
-        Dimensions ``network`` and ``batch`` are added as in `lyapunov_spectrum`.
+        rounding. ``log_norm (time)``, the log of the 2-norm, is the first of them. ``rate (time, index)``: the same
+        over t, the finite-time Lyapunov exponents; they tend to those of `lyapunov_spectrum`, the difference falling as
+        1/t or, in chaos, as 1/sqrt(t). ``bound (time)``: an upper bound on log_norm, for `Elman` and `Linear` ``t
+        log(gamma rho)``, gamma the steepest slope of the activation, rho = ||W_hh||_2; for other cells the sum of log
+        ||J_i||_2.
+
+        For networks of cells, the product is taken apart. ``log_direct_path (time, state)``: log of the product of
+        each state variable's derivative by its own old value at fixed pre-activations, so of f_1 ... f_t for the c of
+        an LSTM (with peepholes, of all that c_t owes to c_{t-1} within its unit), of z_1 ... z_t for a GRU that keeps
+        (1 - z for one that writes), ``t log(1 - alpha)`` for `Leaky`; -inf where there is none, as for `Elman` and the
+        h of an LSTM. ``log_direct_norm (time)`` is the largest. ``log_recurrent_norm (time)``: log of the 2-norm of all
+        other paths, those that pass recurrent weights at least once, which is ``J_t ... J_1 - D_t ... D_1`` with D the
+        Jacobians at fixed pre-activations.
+
+        ``status``: 5 (ill-conditioned) where a value of -inf rests on rounding alone; 2 (diverged) and NaN from the
+        step on where the state or its Jacobian is not finite. Dimensions ``network`` and ``batch`` are added as in
+        `lyapunov_spectrum`.
 
     Raises
     ------
@@ -97,36 +115,46 @@ def jacobian_products(
 
 
 def _along(net: Network, x: np.ndarray | None, s: np.ndarray, times: np.ndarray) -> dict[str, np.ndarray]:
-    """The variables of the result for one network, with the axes batch, time, index."""
+    """The variables of the result for one network, with the axes batch, time, index or state."""
     batch, size = s.shape
-    values, bounds = np.empty((batch, len(times), size)), np.empty((batch, len(times)))
     product, bound = Product(batch, size), np.zeros(batch)
+    split = paths.Split(batch, size) if paths.names(net) else None
     diverged_at = np.full(batch, times[-1] + 1)
     chunk = max(1, CHUNK_ELEMENTS // (batch * size * size))
     pending: list[tuple[np.ndarray, np.ndarray]] = []
-    done = 0
+    values: list[np.ndarray] = []
+    kept: dict[str, list[np.ndarray]] = {name: [] for name in ("bound", *(PATHS if split else ()))}
     with np.errstate(over="ignore", invalid="ignore"):
         for t in range(1, times[-1] + 1):
             x_t = None if x is None else np.ascontiguousarray(x[:, t - 1])
-            J = dynamics.jacobian(net, s, x_t).astype(np.float64)
+            D, R = dynamics.split_jacobian(net, s, x_t) if split else (0.0, dynamics.jacobian(net, s, x_t))
             s = dynamics.step(net, s, x_t)
-            lost = ~(np.isfinite(J).all(axis=(1, 2)) & np.isfinite(s).all(axis=1))
+            lost = ~(np.isfinite(D + R).all(axis=(1, 2)) & np.isfinite(s).all(axis=1))
             diverged_at[lost] = np.minimum(diverged_at[lost], t)
-            s, J = np.where(lost[:, None], 0, s).astype(net.dtype), np.where(lost[:, None, None], np.eye(size), J)
-            product.push(J)
-            bound = bound + log_slope(net, J)
-            if t != times[done + len(pending)]:
+            s, lost = np.where(lost[:, None], 0, s).astype(net.dtype), lost[:, None, None]
+            D, R = np.where(lost, np.eye(size), D), np.where(lost, 0, R)
+            product.push(D + R)
+            bound = bound + log_slope(net, D + R)
+            if split:
+                split.push(D, R)
+            if t != times[len(kept["bound"])]:
                 continue
-            bounds[:, done + len(pending)] = bound
+            kept["bound"].append(bound)
+            if split:
+                for name, of in PATHS.items():
+                    kept[name].append(of(split))
             pending.append((product.log_rows, product.rows))
             if len(pending) == chunk or t == times[-1]:
-                values[:, done : done + len(pending)] = _values(pending)
-                done, pending = done + len(pending), []
+                values.append(_values(pending))
+                pending = []
+    data = {"log_singular_value": np.concatenate(values, axis=1)}
+    data |= {name: np.stack(arrays, axis=1) for name, arrays in kept.items()}
+    data |= {"log_norm": data["log_singular_value"][..., 0], "rate": data["log_singular_value"] / times[:, None]}
     gone = times >= diverged_at[:, None]
-    values[gone], bounds[gone] = np.nan, np.nan
+    data = {name: np.where(gone.reshape(*gone.shape, *(1,) * (v.ndim - 2)), np.nan, v) for name, v in data.items()}
     status = np.where(product.unresolved, Status.ILL_CONDITIONED, Status.OK)
     status[gone.any(axis=1)] = Status.DIVERGED
-    return {"log_singular_value": values, "log_norm": values[..., 0].copy(), "bound": bounds, "status": status}
+    return data | {"status": status}
 
 
 def _values(products: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:

@@ -7,6 +7,7 @@ In a program that uses pyplot, give the axes: ``rd.plot.run(ds, plt.gca())``. No
 from rnndyn.plot.gradients import gradient_flow, jacobian_products
 from rnndyn.plot.learning import training
 from rnndyn.plot.lyapunov import lyapunov_spectrum
+from rnndyn.plot.paths import gate_paths, gradient_paths
 from rnndyn.plot.points import eigenvalues, fixed_points
 from rnndyn.plot.slow_points import slow_points
 from rnndyn.plot.traces import run
@@ -15,7 +16,9 @@ from rnndyn.plot.transitions import transitions
 __all__ = [
     "eigenvalues",
     "fixed_points",
+    "gate_paths",
     "gradient_flow",
+    "gradient_paths",
     "jacobian_products",
     "lyapunov_spectrum",
     "run",

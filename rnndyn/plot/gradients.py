@@ -12,6 +12,8 @@ MOST = 8  # singular values drawn, the norm among them
 def jacobian_products(ds, ax=None):
     """Draw the log norm of J_t ... J_1 against t, its upper bound beside it, and the next singular values in grey.
 
+    For networks with a direct path its norm, and that of all paths through recurrent weights, are drawn too.
+
     Of several sequences or networks the median is drawn, and the band that holds them all.
 
     Parameters
@@ -24,7 +26,7 @@ def jacobian_products(ds, ax=None):
     Returns
     -------
     matplotlib.axes.Axes
-        With the lines "norm" and "bound".
+        With the lines "norm" and "bound", and "direct" and "recurrent" where the network has both.
 
     Raises
     ------
@@ -46,6 +48,9 @@ def jacobian_products(ds, ax=None):
         if "log_singular_value" in ds:
             _singular_values(ax, time, ds["log_singular_value"])
         curve(ax, time, rows(ds["bound"], last="time"), VERMILLION, "bound", linestyle="--")
+        if "log_direct_norm" in ds and np.isfinite(ds["log_direct_norm"]).any():
+            for name, color in (("recurrent", PURPLE), ("direct", GREEN)):
+                curve(ax, time, rows(ds[f"log_{name}_norm"], last="time"), color, name, linewidth=0.9)
         curve(ax, time, rows(ds["log_norm"], last="time"), BLUE, "norm")
         ax.axhline(0, color=GREY, linewidth=0.6, zorder=0)
         _frame(ax, ds["log_norm"])

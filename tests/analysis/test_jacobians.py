@@ -1,8 +1,10 @@
 """Products of Jacobians against 50-digit arithmetic and closed forms."""
 
 import mpmath
+import naive
 import numpy as np
 import pytest
+from cases import FAMILIES
 
 import rnndyn as rd
 from rnndyn import dynamics
@@ -52,6 +54,28 @@ def test_networks_against_mpmath(cls, rng):
         assert np.abs(ds.log_singular_value.sel(time=t) - precise(J[:t])).max() < 1e-15 * max(condition, 1e3)
     assert np.array_equal(ds.log_norm, ds.log_singular_value[:, 0]) and (ds.log_norm <= ds.bound + 1e-12).all()
     assert ds.time.values.tolist() == list(range(1, 61)) and ds.status == 0
+
+
+@pytest.mark.parametrize("steps", [2000, pytest.param(100_000, marks=pytest.mark.slow)])
+def test_two_units_over_very_many_steps_against_mpmath(steps):
+    """The larger one from a product in 40 digits, the other from it and the sum of log |det|: digits enough for both.
+
+    The norm loses no digits, whatever the spread.
+    """
+    J = np.random.default_rng(5).standard_normal((steps, 2, 2))
+    with mpmath.workdps(40):
+        a, b, c, d = (mpmath.mpf(v) for v in (1, 0, 0, 1))
+        log_det = mpmath.mpf(0)
+        for p, q, r, s in J.reshape(-1, 4).tolist():
+            p, q, r, s = map(mpmath.mpf, (p, q, r, s))
+            a, b, c, d = p * a + q * c, p * b + q * d, r * a + s * c, r * b + s * d
+            log_det += mpmath.log(abs(p * s - q * r))
+        size = a * a + b * b + c * c + d * d  # of sigma_1^2 + sigma_2^2 the second is lost, as it should be
+        largest = mpmath.log(size) / 2
+        wanted = np.array([float(largest), float(log_det - largest)])
+    assert wanted[0] - wanted[1] > steps / 2
+    error = np.abs(product_of(J) - wanted)
+    assert error[0] < 2e-12 and error[1] < 3e-11  # measured: 1e-13 and 6e-12, and less than the last bit of 1e5 steps
 
 
 @pytest.mark.slow
@@ -126,6 +150,120 @@ def test_its_rate_is_the_lyapunov_exponent():
     rate = ds.log_singular_value[0] / 4000
     assert np.abs(rate.values - spectrum.exponent.values).max() < 5e-3
     assert abs(rate.sum() - spectrum.exponent.sum()) < 1e-10
+
+
+@pytest.mark.parametrize("case", FAMILIES, ids=lambda case: case.name)
+def test_the_singular_values_multiply_to_the_determinants(case, rng):
+    net = case.network(rng, 2, 1)
+    inputs, start = rng.standard_normal((40, 1)), rng.standard_normal(net.state_size)
+    ds = rd.jacobian_products(net, inputs, initial_state=start)
+    states = np.concatenate([[start], rd.run(net, inputs, initial_state=start).state.values])
+    J = dynamics.jacobian(net, np.ascontiguousarray(states[:-1]), inputs)
+    wanted, condition = np.linalg.slogdet(J)[1], np.linalg.cond(J)
+    if np.isfinite(wanted).all():  # no ReLU is off
+        assert np.abs(ds.log_singular_value.sum("index") - wanted.cumsum()).max() < 1e-15 * condition.sum() + 1e-12
+    assert np.array_equal(ds.rate, ds.log_singular_value / ds.time)
+
+
+# ---- direct and recurrent paths --------------------------------------------------------------------------------------
+
+
+def gates_by_hand(case, net, states, inputs):
+    """D s'_k / d s_k with the recurrent pre-activations held: a complex step of the cell whose W_hh sees the old state.
+
+    The naive step is called with W_hh = 0 and the drive of the old state in the bias, so that only the direct path
+    feels the step.
+    """
+    parameters = case.parameters(net)
+    W_hh, b_h = (case.names.get(field, field) for field in ("W_hh", "b_h"))
+    direct = []
+    for s, x in zip(states, inputs, strict=True):
+        held = parameters | {W_hh: np.zeros_like(parameters[W_hh])}
+        drive = parameters[W_hh] @ s[: net.hidden_size]
+        if case.options.get("form") == "voltage" or case.kind == "PiecewiseLinear":
+            rate = {"tanh": np.tanh}.get(case.options.get("activation"), naive.relu)
+            drive = parameters[W_hh] @ rate(s)
+        held[b_h] = held[b_h] + drive
+        direct.append(naive.complex_step(lambda z, x=x, held=held: case.step(z, x, **held, **case.options), s))
+    return np.array(direct)
+
+
+@pytest.mark.parametrize("case", [c for c in FAMILIES if c.kind != "GRU"], ids=lambda case: case.name)
+def test_direct_and_recurrent_paths_by_hand(case, rng):
+    net = case.network(rng, 3, 2)
+    inputs, start = rng.standard_normal((12, 2)), rng.standard_normal(net.state_size)
+    ds = rd.jacobian_products(net, inputs, initial_state=start)
+    states = np.concatenate([[start], rd.run(net, inputs, initial_state=start).state.values])[:-1]
+    D = gates_by_hand(case, net, states, inputs)
+    J = dynamics.jacobian(net, np.ascontiguousarray(states), inputs)
+    whole, direct = np.eye(net.state_size), np.eye(net.state_size)
+    for t in range(12):
+        whole, direct = J[t] @ whole, D[t] @ direct
+        own = np.abs(np.diagonal(direct))
+        assert np.exp(ds.log_direct_path[t].values) == pytest.approx(own, rel=1e-12, abs=0)
+        assert np.exp(ds.log_direct_norm[t].item()) == pytest.approx(own.max(), rel=1e-12, abs=0)
+        rest = np.linalg.norm(whole - direct, 2)
+        scale = np.linalg.norm(whole, 2) + np.linalg.norm(direct, 2)
+        assert np.exp(ds.log_recurrent_norm[t].item()) == pytest.approx(rest, rel=1e-12, abs=1e-13 * scale)
+
+
+def test_the_cell_path_of_an_lstm_is_the_product_of_its_forget_gates(rng):
+    net = rd.LSTM.random(3, 2, rng=0)
+    inputs = rng.standard_normal((50, 2))
+    ds = rd.jacobian_products(net, inputs)
+    hidden = np.concatenate([np.zeros((1, 3)), rd.run(net, inputs).hidden.values])[:-1]
+    f = naive.sigmoid((inputs @ net.W_xh.T + hidden @ net.W_hh.T + net.b_h)[:, 3:6])
+    assert np.abs(ds.log_direct_path[:, 3:] - np.log(f).cumsum(axis=0)).max() < 1e-12
+    assert np.isneginf(ds.log_direct_path[:, :3]).all()
+    assert (ds.log_direct_norm <= 0).all() and ds.log_direct_norm[-1] == ds.log_direct_path[-1].max()
+
+
+@pytest.mark.parametrize("reset", ["after", "before"])
+@pytest.mark.parametrize("update", ["keep", "write"])
+def test_the_direct_path_of_a_gru_is_the_product_of_its_update_gates(reset, update, rng):
+    net = rd.GRU.random(3, 2, rng=0, reset=reset, update=update)
+    inputs = rng.standard_normal((50, 2))
+    ds = rd.jacobian_products(net, inputs)
+    hidden = np.concatenate([np.zeros((1, 3)), rd.run(net, inputs).hidden.values])[:-1]
+    z = naive.sigmoid((inputs @ net.W_xh.T + hidden @ net.W_hh.T + net.b_h)[:, 3:6])
+    kept = z if update == "keep" else 1 - z
+    assert np.abs(ds.log_direct_path - np.log(kept).cumsum(axis=0)).max() < 1e-12
+
+
+def test_without_weights_only_the_direct_path_is_left():
+    net = rd.LSTM(None, np.zeros((8, 2)), np.array([0, 0, 3, -1, 0.5, 0.5, 0, 0.0]))
+    ds = rd.jacobian_products(net, steps=600, every=600)
+    f = 1 / (1 + np.exp(-np.array([3.0, -1.0])))
+    assert ds.log_direct_norm[-1] == pytest.approx(600 * np.log(f[0]), rel=1e-14)
+    assert np.isneginf(ds.log_recurrent_norm).all()
+
+
+def test_recurrent_paths_far_below_the_direct_one():
+    """The step h' = (d + w) h by hand in two units, with w = 1e-9 d: (d + w)^t - d^t = t w d^(t-1) (1 + O(t 1e-9))."""
+    net = rd.Leaky(None, 1e-9 * np.eye(2), alpha=0.5, activation="identity")
+    ds = rd.jacobian_products(net, steps=600, every=100)
+    t = ds.time.values
+    wanted = np.log(0.5) * t + np.log(np.expm1(t * np.log1p(1e-9)))
+    assert np.abs(ds.log_direct_path - np.log(0.5) * t[:, None]).max() < 1e-12
+    assert np.abs(ds.log_recurrent_norm - wanted).max() < 1e-12
+
+
+def test_layers_have_direct_paths_of_their_own(rng):
+    stack = rd.Stack([rd.LSTM.random(2, 1, rng=0), rd.GRU.random(3, 2, rng=1)])
+    inputs = rng.standard_normal((20, 1))
+    ds = rd.jacobian_products(stack, inputs)
+    below = rd.jacobian_products(stack.layers[0], inputs)
+    above = rd.jacobian_products(stack.layers[1], rd.run(stack.layers[0], inputs).hidden.values)
+    apart = np.concatenate([below.log_direct_path, above.log_direct_path], axis=1)
+    np.testing.assert_allclose(ds.log_direct_path, apart, rtol=1e-13)
+    assert (ds.log_recurrent_norm >= np.maximum(below.log_recurrent_norm, above.log_recurrent_norm) - 1e-12).all()
+
+
+def test_elman_has_no_direct_path_and_a_map_no_paths():
+    ds = rd.jacobian_products(rd.Elman.random(3, rng=0), steps=10)
+    assert np.isneginf(ds.log_direct_path).all() and np.abs(ds.log_recurrent_norm - ds.log_norm).max() < 1e-13
+    ds = rd.jacobian_products(rd.Map(lambda s, x, p: 0.5 * s, 1), steps=3)
+    assert "log_direct_path" not in ds and "log_recurrent_norm" not in ds
 
 
 def test_batches_ensembles_and_thinning():

@@ -21,6 +21,8 @@ PLOTS = {
     "lyapunov_spectrum": (plot.lyapunov_spectrum, synthetic.lyapunov_spectrum),
     "jacobian_products": (plot.jacobian_products, synthetic.jacobian_products),
     "gradient_flow": (plot.gradient_flow, synthetic.gradient_flow),
+    "gate_paths": (plot.gate_paths, synthetic.gate_paths),
+    "gradient_paths": (plot.gradient_paths, synthetic.gradient_paths),
 }
 every_plot = pytest.mark.parametrize("name", PLOTS)
 
@@ -190,7 +192,7 @@ def test_minus_infinity_is_drawn_and_named():
 
 
 def test_the_bound_stands_beside_the_norm():
-    assert {"norm", "bound"} <= set(labels(plot.jacobian_products(synthetic.jacobian_products())))
+    assert labels(plot.jacobian_products(synthetic.jacobian_products())) == ["bound", "recurrent", "direct", "norm"]
     assert labels(plot.gradient_flow(synthetic.gradient_flow())) == ["gradient", "through h", "through c", "bound"]
     assert labels(plot.gradient_flow(synthetic.gradient_flow(gated=False))) == ["gradient", "bound"]
 
@@ -198,6 +200,20 @@ def test_the_bound_stands_beside_the_norm():
 def test_a_batch_is_a_median_and_a_band():
     assert len(plot.gradient_flow(synthetic.gradient_flow(batch=4)).collections) == 4
     assert not plot.jacobian_products(synthetic.jacobian_products()).collections
+
+
+def test_each_path_is_a_line():
+    assert labels(plot.gate_paths(synthetic.gate_paths())) == ["direct", "i", "f", "g", "o"]
+    ds = synthetic.gate_paths(paths=("direct", "h"))
+    ds.log_path_norm[..., 0] = -np.inf  # an Elman network has no direct path
+    assert labels(plot.gate_paths(ds)) == ["h"]
+
+
+def test_signs_of_the_paths_are_told_apart():
+    assert labels(plot.gradient_paths(synthetic.gradient_paths())) == ["mass", "sum > 0", "sum < 0", "all paths"]
+    ds = synthetic.gradient_paths()
+    ds.sign[:], ds.log_product[...] = 1, -np.inf
+    assert labels(plot.gradient_paths(ds)) == ["mass", "sum > 0"]
 
 
 def test_gradients_run_from_the_end():
