@@ -9,8 +9,30 @@ MARKS = {1: "o", 32: "s", 256: "^"}
 
 
 def plot(results: dict) -> Figure:
-    """The passes, or the searches where nothing else was measured."""
-    return passes(results) if results["rows"] else searches(results["searches"])
+    """The passes, or what else was measured."""
+    if results["rows"]:
+        return passes(results)
+    return searches(results["searches"]) if results["searches"] else spectra(results["spectra"])
+
+
+def spectra(rows: list[dict]) -> Figure:
+    """How many times faster than each peer, by size."""
+    figure = Figure(figsize=(3.4, 2.6), layout="constrained")
+    ax = figure.subplots()
+    for k, peer in enumerate(rows[0]["times_faster"]):
+        for mark, label, some in (
+            ("o-", "all exponents", [r for r in rows if r["k"] == r["N"] and r["networks"] == 1]),
+            ("s", "leading", [r for r in rows if r["k"] < r["N"]]),
+            ("^", "ensembles", [r for r in rows if r["networks"] > 1]),
+        ):
+            points = [(r["N"], r["times_faster"][peer]) for r in some]
+            if points:
+                ax.loglog(*zip(*points, strict=True), mark, color=f"C{k}", label=f"{peer}, {label}")
+    ax.axhline(1, color="black", linewidth=1)
+    ax.set(xlabel="units N", ylabel="times faster")
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    ax.legend(fontsize=5)
+    return figure
 
 
 def searches(rows: list[dict]) -> Figure:

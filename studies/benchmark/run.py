@@ -5,7 +5,7 @@ from contextlib import ExitStack
 
 import numpy as np
 
-from studies.benchmark import searches
+from studies.benchmark import searches, spectra
 from studies.benchmark.peers import PEERS, available
 from studies.benchmark.problem import CELLS, products
 from studies.benchmark.workers import Worker, interleaved
@@ -23,7 +23,7 @@ STATE_TOLERANCE, GRADIENT_TOLERANCE = 2e-5, 2e-4  # float32, against rnndyn: lar
 
 def add_arguments(parser) -> None:
     """Options of `python -m studies benchmark`."""
-    parser.add_argument("--only", choices=("passes", "searches"), help="default: both parts")
+    parser.add_argument("--only", choices=("passes", "searches", "spectra"), help="default: all parts")
     parser.add_argument(
         "--peers", nargs="+", choices=list(PEERS)[1:], help="programs beside rnndyn; default: those installed"
     )
@@ -35,11 +35,12 @@ def add_arguments(parser) -> None:
 def run(quick: bool, only=None, peers=None, cells=None, hidden=None, batch=None) -> dict:
     """Time every program on every setting."""
     programs = ["rnndyn", *(peers or available()[1:])]
-    rows = [] if only == "searches" else passes(quick, programs, cells, hidden, batch)
-    found = [] if only == "passes" else searched(quick)
+    rows = passes(quick, programs, cells, hidden, batch) if only in (None, "passes") else []
+    found = searched(quick) if only in (None, "searches") else []
+    measured = spectra_of(quick) if only in (None, "spectra") else []
     packages = ("rnndyn", "numba", "numpy", "scipy", "torch", "jax", "jaxlib")
     made = machine(packages, THREADS)
-    return {"machine": made, "steps": STEPS, "programs": programs, "rows": rows, "searches": found}
+    return {"machine": made, "steps": STEPS, "programs": programs, "rows": rows, "searches": found, "spectra": measured}
 
 
 def passes(quick: bool, programs, cells, hidden, batch) -> list[dict]:
@@ -87,6 +88,30 @@ def searched(quick: bool) -> list[dict]:
             rows.append({"network": name, "seconds": seconds, "quartiles": quartiles(samples)})
             rows[-1]["times_faster"] = {peer: s / seconds["rnndyn"] for peer, s in seconds.items() if peer != "rnndyn"}
             rows[-1] |= sets(name, {worker.name: worker.ask("results") for worker in workers})
+            print(rows[-1], flush=True)
+    return rows
+
+
+def spectra_of(quick: bool) -> list[dict]:
+    """Lyapunov spectra: one row a setting."""
+    programs = [name for name in spectra.PEERS if name in ("rnndyn", *available())]
+    rows = []
+    with ExitStack() as stack:
+        workers = [stack.enter_context(Worker("studies.benchmark.spectra", name, THREADS)) for name in programs]
+        for setting in spectra.SETTINGS[:2] if quick else spectra.SETTINGS:
+            first = {worker.name: worker.ask("load", *setting) for worker in workers}
+            exponents = {worker.name: worker.ask("results") for worker in workers}
+            samples = interleaved(workers, "spectrum", 2 if quick else ROUNDS)
+            limit = median(interleaved(workers[:1], "limit", 2))["rnndyn"]
+            seconds = median(samples)
+            units, sequences, times = spectra.LIMIT
+            rows.append(dict(zip(("N", "k", "networks", "steps"), setting, strict=True)) | {"seconds": seconds})
+            rows[-1]["quartiles"], rows[-1]["first_call"] = quartiles(samples), first
+            rows[-1]["gflops"] = spectra.operations(*setting) / seconds["rnndyn"] / 1e9
+            rows[-1]["limit_gflops"] = 2 * units**2 * sequences * times / limit / 1e9
+            rows[-1]["times_faster"] = {peer: s / seconds["rnndyn"] for peer, s in seconds.items() if peer != "rnndyn"}
+            ours = exponents.pop("rnndyn")
+            rows[-1]["differences"] = {peer: float(np.abs(found - ours).max()) for peer, found in exponents.items()}
             print(rows[-1], flush=True)
     return rows
 
