@@ -16,6 +16,7 @@ _HOME = {
     "PiecewiseLinear": "networks",
     "Stack": "networks",
     "Bidirectional": "networks",
+    "ClosedLoop": "networks",
     "Map": "networks.map",
     "DeviceError": "errors",
     "run": "running",
