@@ -45,6 +45,7 @@ _HOME = {
     "gradient_paths_from_terms": "analysis.gradient_paths",
     "plot": "",
     "schema": "",
+    "theory": "",
 }
 
 __all__ = ["__version__", *_HOME]  # noqa: PLE0604

@@ -193,7 +193,7 @@ def inputs_at(net, x, t, steps, batch):
 def matrix_stretch(J):
     """Steps with the Jacobians ``J`` (time, frame, state, state)."""
     steps, rows, size = J.shape[:3]
-    packed = left_panels(np.ascontiguousarray(J)).reshape(steps * rows, 1, -1, size, ROWS)
+    packed = left_panels(np.ascontiguousarray(J).reshape(steps * rows, 1, size, size))
     none = tuple(np.empty((0, rows, *(0,) * n), J.dtype) for n in (3, 3, 2, 2))
     no_weights = (np.empty((1, 0, 0, 0, ROWS), J.dtype),) * 2
     return Stretch(no_weights, (0, 0), none, packed, np.zeros(rows, np.int64), steps, size, 2 * size**2)

@@ -67,8 +67,8 @@ def echo_state_test(
     Dataset
         ``exponent``: the largest conditional Lyapunov exponent ([pecora1990]_), that of the response to these inputs,
         and the largest over the trajectories; ``low`` and ``high``: its interval, from the blocks of
-        `lyapunov_spectrum` and Student's t. ``distance (time)``: the largest distance of any trajectory from the
-        first, ``decay_rate`` its slope over the second half of the time until it is lost in rounding (1000 units of the
+        `lyapunov_spectrum`, Student's t, and rounding. ``distance (time)``: the largest distance of any trajectory from
+        the first, ``decay_rate`` its slope over the second half of the time until it is lost in rounding (1000 units of the
         state's size), which is about ``exponent`` once distances are small; NaN with fewer than two times. ``verdict``:
         "contracting" if the interval lies below 0 and all trajectories met; "not contracting" if it lies above 0, or if
         it lies below 0, but trajectories are apart that would have met at the slowest rate in it (there are several
@@ -138,6 +138,7 @@ def _of_one(net: Network, x, given, shape: tuple[int, int], start: int, length: 
     exponent, blocks = summary.exponent[:, 0], int((measure.logs.steps > 0).sum())
     reach = student.ppf((1 + confidence) / 2, max(blocks - 1, 1)) * summary.stderr[:, 0]
     reach[np.isnan(reach) & ~np.isnan(exponent)] = np.inf  # a single block says nothing of its error
+    reach += ROUNDED * np.finfo(net.dtype).eps  # blocks without scatter are known to rounding all the same
     ends = exponent, exponent - reach, exponent + reach
     exponent, low, high = (values.reshape(shape).max(axis=1) for values in ends)
     lost = (settling.diverged | measure.diverged).reshape(shape).any(axis=1) | ~np.isfinite(distance).all(axis=1)

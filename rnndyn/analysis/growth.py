@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 BLOCKS = 64
+LEAST_CORRELATION = -0.4  # of neighbouring blocks: at -0.5 an error would vanish
 
 
 class Tally:
@@ -72,8 +73,8 @@ class Tally:
     def stderr(self) -> np.ndarray:
         """Standard error of the mean, from the scatter of the blocks and the correlation of neighbouring ones.
 
-        The variance of the batch means is multiplied by ``1 + 2 rho``, rho their correlation at lag 1 where it is
-        positive ([straatsma1986]_); longer correlations are not seen.
+        The variance of the batch means is multiplied by ``1 + 2 rho``, rho their correlation at lag 1
+        ([straatsma1986]_); longer correlations are not seen.
 
         Returns
         -------
@@ -98,7 +99,7 @@ class Tally:
         """
         used = self.steps > 0
         weighted = np.where(weights != 0, self.sums[used], 0) * weights
-        return _mean_and_error(weighted.sum(axis=-1), self.steps[used])[1]
+        return mean_and_error(weighted.sum(axis=-1), self.steps[used])[1]
 
     def drift(self) -> tuple[np.ndarray, np.ndarray]:
         """Difference between the means over the second and the first half of the blocks, and its standard error.
@@ -144,7 +145,7 @@ def mean_and_error(sums: np.ndarray, steps: np.ndarray) -> tuple[np.ndarray, np.
     off = rates - mean
     variance = (weight * off**2).sum(axis=0)
     lag = (weight[1:] * off[1:] * off[:-1]).sum(axis=0)
-    rho = np.clip(lag / np.where(variance > 0, variance, 1), 0, 1)
+    rho = np.clip(lag / np.where(variance > 0, variance, 1), LEAST_CORRELATION, 1)
     return mean, np.sqrt(variance * count / (count - 1) * (weight**2).sum(axis=0) * (1 + 2 * rho))
 
 

@@ -115,7 +115,7 @@ def lyapunov_spectrum(
     call = {name: value for name, value in locals().items() if name != "net"}
     nets = front.networks(net)
     size = nets[0].state_size
-    k = k if k == "dimension" else front.count(k, "k", size)
+    number = None if k == "dimension" else front.count(k, "k", size)
     x, rows, batched = _sequences(nets[0], inputs, initial_state, trajectories)
     length, start = _length(x, steps, warmup)
     interval = None if qr_interval == "auto" else as_integer(qr_interval, "qr_interval", minimum=1)
@@ -130,7 +130,7 @@ def lyapunov_spectrum(
             return Summary(*(np.concatenate(values) for values in zip(*parts, strict=True))), length
         return _measured(course(nets, x, s), np.repeat(frames[..., :k], rows, axis=0), start, length, interval, until)
 
-    found, taken = measured(k) if k != "dimension" else _until_passed(measured, size)
+    found, taken = _until_passed(measured, size) if number is None else measured(number)
     by_run = {name: v.reshape(len(nets), rows, *v.shape[1:]) for name, v in found._asdict().items()}
     return _dataset(by_run, net, call, dt, batched, {"steps_used": taken, "warmup_used": start})
 

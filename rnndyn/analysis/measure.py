@@ -7,6 +7,7 @@ finds.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -137,8 +138,7 @@ class ByHouseholder:
     def advance(self, steps: int, measure: Measure) -> int:
         """Move on by so many steps, or as many as there are; their number comes back."""
         self.frame.restart()
-        pushed, done, window = self.frame.Q, 0, 0
-        defect = np.zeros(len(pushed))
+        pushed, done, window = self.frame.Q, 0, []
         while done < steps:
             J, states = self.way.matrices(min(steps - done, max(1, STRETCH_BYTES // self.way.step_bytes)))
             if not len(J):
@@ -147,29 +147,34 @@ class ByHouseholder:
             J[lost] = np.eye(J.shape[2])
             measure.diverged |= lost.any(axis=0)
             for matrices in J:
-                pushed, done, window = matrices @ pushed, done + 1, window + 1
-                if measure.complete:
-                    with np.errstate(divide="ignore", invalid="ignore"):
-                        defect -= np.linalg.slogdet(matrices.astype(np.float64))[1]
-                if window >= (self.fixed or self.frame.interval()):
-                    pushed, window = self._close(pushed, window, matrices, defect, measure), 0
+                pushed, done = matrices @ pushed, done + 1
+                window.append(matrices)
+                if len(window) >= (self.fixed or self.frame.interval()):
+                    pushed, window = self._close(pushed, window, measure), []
         if window:
-            self._close(pushed, window, matrices, defect, measure)
+            self._close(pushed, window, measure)
         measure.zeros += self.frame.zeros
         measure.unresolved |= self.frame.unresolved
         return done
 
-    def _close(self, pushed, window: int, last, defect: np.ndarray, measure: Measure) -> np.ndarray:
-        """End a window with a QR; the new frame comes back."""
+    def _close(self, pushed, window: list[np.ndarray], measure: Measure) -> np.ndarray:
+        """End a window with a QR, or if that does not resolve it, with one at each step; the new frame comes back."""
+        frame, steps = self.frame, len(window)
         bad = ~np.isfinite(pushed).all(axis=(-2, -1))
         measure.diverged |= bad
-        logs = self.frame.orthonormalise(np.where(bad[:, None, None], self.frame.Q, pushed), window, lambda: last)
-        measure.add(logs[None], np.array([window]))
+        before = frame.Q, frame.zeros.copy(), frame.windows, frame.unresolved.copy()
+        logs = frame.orthonormalise(np.where(bad[:, None, None], frame.Q, pushed), steps, lambda: window[-1])
+        if steps > 1 and not self.fixed and (frame.unresolved & ~before[3]).any():
+            frame.Q, frame.zeros, frame.windows, frame.unresolved = before
+            for matrices in window:
+                self._close(matrices @ frame.Q, [matrices], measure)
+            return frame.Q
+        measure.add(logs[None], np.array([steps]))
         if measure.complete:
-            with np.errstate(invalid="ignore"):
-                measure.check(logs.sum(axis=-1) + defect, window)
-        defect[:] = 0
-        return self.frame.Q
+            with np.errstate(divide="ignore", invalid="ignore"):
+                determinants = sum(np.linalg.slogdet(matrices.astype(np.float64))[1] for matrices in window)
+                measure.check(logs.sum(axis=-1) - determinants, steps)
+        return frame.Q
 
 
 class ByTiles:
@@ -217,7 +222,7 @@ class ByTiles:
         logs = np.zeros(growth.shape)
         judged = np.zeros(growth.shape[:2], bool)
         while lost.any():
-            for r in np.flatnonzero(lost):
+            for r in np.flatnonzero(lost).tolist():
                 w = done[r]
                 at = slice(w * interval, min((w + 1) * interval, stretch.steps))
                 logs[w, r], judged[w, r] = self._judge(r, start + at.start, states[r, at], measure), True
@@ -254,9 +259,9 @@ class ByTiles:
             if not np.isfinite(pushed).all():
                 self._lose(r, measure)
                 return np.zeros(self.frames.columns)
-            last = J[at - 1][None]
+            last = J[at - 1]
             before = judge.zeros.copy()
-            total += judge.orthonormalise(pushed, steps, lambda last=last: last)[0]
+            total += judge.orthonormalise(pushed, steps, partial(np.expand_dims, last, 0))[0]
             zero &= (judge.zeros > before)[0]
         self.frames.set(r, judge.Q[0])
         measure.zeros[r] += zero

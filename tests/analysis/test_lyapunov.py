@@ -5,7 +5,8 @@ import pytest
 from scipy.special import digamma, polygamma
 
 import rnndyn as rd
-from rnndyn.analysis.growth import Tally, entropy_rate, kaplan_yorke
+from rnndyn.analysis import measure
+from rnndyn.analysis.growth import Tally, dimension_weights, entropy_rate, kaplan_yorke
 
 
 def log_eigenvalues(*matrices):
@@ -14,6 +15,7 @@ def log_eigenvalues(*matrices):
     return np.sort(np.log(np.abs(np.linalg.eigvals(product))))[::-1] / len(matrices)
 
 
+CHAOTIC = [[-1, -4], [-3, -2], [-2, 6], [0, -6], [-1, -6], [6, -9], [4, 1], [-9, -7]]  # W_hh, two units
 henon = rd.Map(lambda s, x, p: (1 - 1.4 * s[0] ** 2 + s[1], 0.3 * s[0]), 2)
 logistic = rd.Map(lambda s, x, p: 4 * s * (1 - s), 1)
 
@@ -104,8 +106,7 @@ def test_gru_with_zero_gates_is_a_leaky_network_at_rest(rng):
 
 @pytest.mark.compiled
 def test_the_chaotic_lstm_of_laurent_and_von_brecht():
-    W_hh = [[-1, -4], [-3, -2], [-2, 6], [0, -6], [-1, -6], [6, -9], [4, 1], [-9, -7]]
-    net = rd.LSTM(None, np.array(W_hh, float))
+    net = rd.LSTM(None, np.array(CHAOTIC, float))
     ds = rd.lyapunov_spectrum(net, steps=20_000, initial_state=np.full(4, 0.5))
     wanted = np.array([0.1695, -0.3852, -1.6765, -4.6216])
     assert (np.abs(ds.exponent - wanted) < 4 * ds.stderr + 0.0015).all()
@@ -174,6 +175,95 @@ def test_a_drifting_exponent_is_not_called_converged():
     # The slope falls with time, which is the second component.
     net = rd.Map(lambda s, x, p: (s[0] * np.exp(-s[1] / 1000), s[1] + 1), 2)
     assert rd.lyapunov_spectrum(net, steps=1000, warmup=0, initial_state=[1.0, 0.0], rng=0).status == 1
+
+
+# ---- the compiled mover ----------------------------------------------------------------------------------------------
+@pytest.fixture(params=[0, np.inf], ids=["compiled", "numpy"])
+def mover(request, monkeypatch):
+    """Each of the two movers, whatever the size of the work."""
+    monkeypatch.setattr(measure, "WORTH_COMPILING", request.param)
+
+
+def each_way(monkeypatch, *args, **options):
+    """Results of both movers."""
+    results = []
+    for worth in (0, np.inf):
+        monkeypatch.setattr(measure, "WORTH_COMPILING", worth)
+        results.append(rd.lyapunov_spectrum(*args, **options))
+    return results
+
+
+COMPARED = {
+    "elman": rd.Elman.random(17, 2, gain=2.0, rng=0),
+    "leaky": rd.Leaky.random(9, 2, gain=2.0, rng=0, alpha=0.4, form="voltage"),
+    "gru": rd.GRU.random(9, 2, gain=2.0, rng=0),
+    "gru before": rd.GRU.random(9, 2, gain=2.0, rng=0, reset="before"),
+    "lstm": rd.LSTM.random(5, 2, gain=2.0, rng=0),
+    "stack": rd.Stack([rd.Elman.random(5, 2, gain=2.0, rng=0), rd.GRU.random(4, 5, gain=2.0, rng=1)]),
+}
+
+
+@pytest.mark.compiled
+@pytest.mark.parametrize("name", COMPARED)
+@pytest.mark.parametrize("k", [None, 3])
+def test_compiled_and_plain_movers_agree(name, k, monkeypatch, rng):
+    inputs = 0.3 * rng.standard_normal((2, 150, 2))
+    ours, plain = each_way(monkeypatch, COMPARED[name], inputs, steps=120, warmup=30, k=k, rng=0)
+    # Chaos amplifies rounding: 150 steps at less than 0.15 nats, from eps times conditions up to 1e6.
+    assert np.abs(ours.exponent - plain.exponent).max() < 1e-7
+    assert (ours.status == plain.status).all()
+    if k is None:
+        assert ours.sum_rule_defect.max() < 1e-11
+
+
+@pytest.mark.compiled
+def test_compiled_ensembles_are_their_members(monkeypatch):
+    monkeypatch.setattr(measure, "WORTH_COMPILING", 0)
+    nets = [rd.Elman.random(10, gain=2.5, rng=seed) for seed in range(3)]
+    start = np.random.default_rng(0).standard_normal((2, 10))
+    both = rd.lyapunov_spectrum(nets, initial_state=start, steps=80, warmup=20, rng=0)
+    frames = np.random.default_rng(0)
+    for n, net in enumerate(nets):
+        alone = rd.lyapunov_spectrum(net, initial_state=start, steps=80, warmup=20, rng=frames)
+        assert np.array_equal(alone.exponent, both.exponent[n])
+
+
+def test_ranks_that_are_lost_and_runs_that_diverge(mover):
+    once = np.tile(np.eye(3) + 0.1, (20, 1, 1))
+    once[7, 2] = 0
+    ds = rd.lyapunov_from_jacobians(once)
+    assert np.isfinite(ds.exponent[:2]).all() and np.isneginf(ds.exponent[2]) and ds.status == 0
+    net = rd.Elman(None, 2 * np.eye(3), activation="relu")
+    ds = rd.lyapunov_spectrum(net, steps=2000, warmup=0, initial_state=[[1.0, 1.0, 1.0], [0.0, 0.0, 0.0]], rng=0)
+    assert ds.status.values.tolist() == [2, 0] and np.isnan(ds.exponent[0]).all()
+
+
+@pytest.mark.compiled
+def test_the_intervals_cover():
+    """95 % intervals of exponents, dimension and entropy rate: 200 runs of the chaotic LSTM against their mean."""
+    net = rd.LSTM(None, np.array(CHAOTIC, float))
+    ds = rd.lyapunov_spectrum(net, steps=4000, warmup=500, trajectories=200, rng=0)
+    for name, error in (("exponent", "stderr"), ("dimension", "dimension_stderr"), ("entropy_rate", "entropy_stderr")):
+        truth = ds[name].mean("batch")  # its own error is a fourteenth of one run's
+        covered = (np.abs(ds[name] - truth) < 1.96 * ds[error]).mean("batch")
+        assert (0.90 <= covered).all() and (covered <= 0.99).all(), (name, covered.values)
+
+
+@pytest.mark.compiled
+def test_as_many_directions_as_the_dimension_takes():
+    net = rd.Elman.random(64, gain=2.0, rng=0)
+    options = {"steps": 1500, "warmup": 300, "rng": 0}
+    found, whole = (rd.lyapunov_spectrum(net, k=k, **options) for k in ("dimension", None))
+    assert 16 <= found.sizes["index"] < 64
+    assert abs(found.dimension - whole.dimension) < 3 * np.hypot(found.dimension_stderr, whole.dimension_stderr)
+    assert found.exponent.values[: int(found.dimension)].sum() > 0 > found.exponent.sum()
+
+
+def test_a_run_ends_when_its_error_is_small_enough():
+    ds = rd.lyapunov_spectrum(henon, steps=20_000, until=0.02, rng=0)
+    assert ds.stderr.max() <= 0.02 and ds.attrs["steps_used"] < 20_000
+    never = rd.lyapunov_spectrum(henon, steps=600, until=1e-9, rng=0)
+    assert never.attrs["steps_used"] == 600 and never.stderr.max() > 1e-9
 
 
 # ---- matrices --------------------------------------------------------------------------------------------------------
@@ -261,6 +351,28 @@ def test_kaplan_yorke_and_entropy():
     assert np.isnan(entropy_rate(np.array([0.5, 0.25]), False))
 
 
+def test_the_weights_of_the_dimension_are_its_derivatives():
+    exponents, step = np.array([0.7, 0.1, -0.5, -1.5, -3.0]), 1e-6
+    for complete, last in ((False, 4), (True, 5)):
+        row = exponents[:last]
+        numbers = [
+            (kaplan_yorke(row + e, complete) - kaplan_yorke(row - e, complete)) / (2 * step)
+            for e in step * np.eye(last)
+        ]
+        assert np.abs(dimension_weights(row, complete) - numbers).max() < 1e-8
+    assert not dimension_weights(np.array([-0.1, -1.0]), True).any()
+
+
+def test_windows_added_together_fill_the_same_blocks(rng):
+    values = rng.standard_normal((1000, 3))
+    one, many = Tally((3,)), Tally((3,))
+    for value in values:
+        one.add(value, 2)
+    for part in np.split(values, [7, 8, 300, 911]):
+        many.add_many(part, np.full(len(part), 2))
+    assert np.abs(one.sums - many.sums).max() < 1e-12 and np.array_equal(one.steps, many.steps)
+
+
 def test_the_tally_is_a_mean_with_an_error_that_knows_correlation(rng):
     z = []
     for _ in range(60):
@@ -285,6 +397,8 @@ def test_the_tally_is_a_mean_with_an_error_that_knows_correlation(rng):
         ({"steps": 0}, ValueError, "steps"),
         ({"warmup": -1}, ValueError, "warmup"),
         ({"trajectories": 0}, ValueError, "trajectories"),
+        ({"k": "all"}, TypeError, "k"),
+        ({"until": 0.0}, ValueError, "until"),
         ({"qr_interval": 0}, ValueError, "qr_interval"),
         ({"qr_interval": "often"}, TypeError, "qr_interval"),
         ({"time_step": 0.0}, ValueError, "time_step"),
