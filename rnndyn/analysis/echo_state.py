@@ -68,12 +68,12 @@ def echo_state_test(
         ``exponent``: the largest conditional Lyapunov exponent ([pecora1990]_), that of the response to these inputs,
         and the largest over the trajectories; ``low`` and ``high``: its interval, from the blocks of
         `lyapunov_spectrum`, Student's t, and rounding. ``distance (time)``: the largest distance of any trajectory from
-        the first, ``decay_rate`` its slope over the second half of the time until it is lost in rounding (1000 units of the
-        state's size), which is about ``exponent`` once distances are small; NaN with fewer than two times. ``verdict``:
-        "contracting" if the interval lies below 0 and all trajectories met; "not contracting" if it lies above 0, or if
-        it lies below 0, but trajectories are apart that would have met at the slowest rate in it (there are several
-        responses, or very long transients); else "undecided". ``status``: 2 (diverged), with NaN, and "undecided".
-        Dimensions ``network`` and ``batch`` as in `lyapunov_spectrum`.
+        the first, ``decay_rate`` its slope over the second half of the time until it is lost in rounding (1000 units of
+        the state's size), which is about ``exponent`` once distances are small; NaN with fewer than two times.
+        ``verdict``: "contracting" if the interval lies below 0 and all trajectories met; "not contracting" if it lies
+        above 0, or if it lies below 0, but trajectories are apart that would have met at the slowest rate in it (there
+        are several responses, or very long transients); else "undecided". ``status``: 2 (diverged), with NaN, and
+        "undecided". Dimensions ``network`` and ``batch`` as in `lyapunov_spectrum`.
 
     Raises
     ------
