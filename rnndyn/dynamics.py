@@ -1,7 +1,7 @@
 """What analyses ask of any network, on plain arrays: run it, step it, linearise it.
 
-Each function serves cell networks, :class:`~rnndyn.networks.Stack` and :class:`~rnndyn.networks.Map`;
-:class:`~rnndyn.networks.Bidirectional` can be run, but has no step of its own.
+Each function serves cell networks, :class:`~rnndyn.networks.Stack`, :class:`~rnndyn.networks.ClosedLoop` and
+:class:`~rnndyn.networks.Map`; :class:`~rnndyn.networks.Bidirectional` can be run, but has no step of its own.
 """
 
 from __future__ import annotations
@@ -10,10 +10,13 @@ from functools import singledispatch
 
 import numpy as np
 
+from rnndyn.losses import activate, pull_activation
+from rnndyn.networks.closed_loop import ClosedLoop
 from rnndyn.networks.compose import Bidirectional, Stack
 from rnndyn.networks.map import Map, forward_map, jacobian_map, step_map, tangent_map
 from rnndyn.networks.recurrent import CellNetwork
 from rnndyn.passes import add_products, gate_matrices, local_derivatives, no_inputs, run_states
+from rnndyn.readout import Readout
 
 
 @singledispatch
@@ -249,7 +252,7 @@ def _(net: Stack, s, x, Q):
     states, tangents, at, below = [], [], 0, None
     for layer in net.layers:
         place = slice(at, at + layer.state_size)
-        new, moved = _layer_tangent(layer, np.ascontiguousarray(s[:, place]), x, Q[:, place], below)
+        new, moved = _driven_tangent(layer, np.ascontiguousarray(s[:, place]), x, Q[:, place], below)
         states.append(new)
         tangents.append(moved)
         x = np.ascontiguousarray(hidden_of(layer, new[:, None])[:, 0])
@@ -257,12 +260,52 @@ def _(net: Stack, s, x, Q):
     return np.concatenate(states, axis=1), np.concatenate(tangents, axis=1)
 
 
-def _layer_tangent(layer, s, x, Q, dx):
-    """Tangents of one layer of a stack, driven by those of the layer below."""
-    if isinstance(layer, CellNetwork):
-        return _tangent(layer, s, x, Q, dx)
-    new, moved = tangent(layer, s, x, Q)
-    return new, moved if dx is None else moved + jacobian(layer, s, x, "input") @ dx
+def _driven_tangent(net, s, x, Q, dx):
+    """Tangents of a network, driven by those of its input."""
+    if isinstance(net, CellNetwork):
+        return _tangent(net, s, x, Q, dx)
+    new, moved = tangent(net, s, x, Q)
+    return new, moved if dx is None else moved + jacobian(net, s, x, "input") @ dx
+
+
+@forward.register
+def _(net: ClosedLoop, x, s0, steps, lengths=None):
+    states, s = np.empty((len(s0), steps, net.state_size), net.dtype), s0
+    for t in range(steps):
+        s = states[:, t] = step(net.net, s, _fed_back(net, s))
+    return states
+
+
+@jacobian.register
+def _(net: ClosedLoop, s, x, wrt="state"):
+    if wrt == "input":
+        return np.zeros((len(s), net.state_size, 0), net.dtype)
+    y = _fed_back(net, s)
+    J = jacobian(net.net, s, y)
+    J[:, :, hidden_of(net, np.arange(net.state_size))] += jacobian(net.net, s, y, "input") @ _through_output(
+        net, y, net.W_hy
+    )
+    return J
+
+
+@tangent.register
+def _(net: ClosedLoop, s, x, Q):
+    y = _fed_back(net, s)
+    moved = net.W_hy @ Q[:, hidden_of(net, np.arange(net.state_size))]
+    return _driven_tangent(net.net, s, y, Q, _through_output(net, y, moved))
+
+
+def _fed_back(net, s):
+    """Outputs (batch, output) of a closed loop, which are its next inputs."""
+    hidden = np.ascontiguousarray(hidden_of(net, s))
+    return activate(Readout(net).sums(hidden[:, None])[:, 0], net.output_activation)
+
+
+def _through_output(net, y, dz):
+    """Tangents (batch, output, k) of the outputs ``y``, from those of the read-out's sums."""
+    # The derivative of every activation is symmetric: it pulls back as it pushes on.
+    dz = np.broadcast_to(dz, (len(y), *dz.shape[-2:])).swapaxes(1, 2)
+    return np.ascontiguousarray(pull_activation(dz, y[:, None], net.output_activation).swapaxes(1, 2))
 
 
 @forward.register
@@ -304,6 +347,8 @@ def hidden_of(net, states):
         return np.concatenate(
             [hidden_of(net.forward, states[..., :cut]), hidden_of(net.backward, states[..., cut:])], axis=-1
         )
+    if isinstance(net, ClosedLoop):
+        return hidden_of(net.net, states)
     if isinstance(net, Stack):
         top = net.layers[-1]
         return hidden_of(top, states[..., net.state_size - top.state_size :])

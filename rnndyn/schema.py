@@ -7,12 +7,12 @@ documentation. No other module names a dimension or writes a unit.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+
+from rnndyn.provenance import provenance
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,6 +33,7 @@ DIMENSIONS = {
     "mode": "eigenvalues of one point, by falling modulus",
     "transition": "ways from a saddle to an attractor",
     "index": "exponents or singular values, largest first",
+    "block": "stretches of a run, one after the other",
     "step": "training steps, 1..n",
     "layer": "layers of a stack",
     "manifold": "slow manifolds: line, ring and higher-dimensional attractors",
@@ -185,6 +186,44 @@ RESULTS: dict[str, dict[str, Variable]] = {
         ),
         "status": _status(*_SEQUENCE),
     },
+    "covariant_lyapunov_vectors": {
+        "vector": Variable((*_SEQUENCE, "time", "state", "index"), "1", "covariant Lyapunov vector, of norm 1"),
+        "state": Variable((*_SEQUENCE, "time", "state"), "1", "state to which the vectors belong"),
+        "error": Variable((*_SEQUENCE, "time", "index"), "1", "distance between two computations of the vector"),
+        "exponent": Variable((*_SEQUENCE, "index"), "nat/step", "mean growth of the vector"),
+        "stderr": Variable((*_SEQUENCE, "index"), "nat/step", "standard error of the exponent"),
+        "local_exponent": Variable(
+            (*_SEQUENCE, "time", "index"), "nat/step", "growth of the vector since the time before"
+        ),
+        "min_angle": Variable((*_SEQUENCE, "time"), "rad", "smallest angle between two vectors"),
+        "splitting_angle": Variable(
+            (*_SEQUENCE, "time"), "rad", "smallest angle between the growing and the shrinking vectors' spaces"
+        ),
+        "participation": Variable(
+            (*_SEQUENCE, "time", "index"), "1", "participation ratio: number of state variables that take part"
+        ),
+        "status": _status(*_SEQUENCE),
+    },
+    "finite_time_exponents": {
+        "local_exponent": Variable((*_SEQUENCE, "block", "index"), "nat/step", "exponent over one block"),
+        "exponent": Variable((*_SEQUENCE, "index"), "nat/step", "mean over the blocks: the Lyapunov exponent"),
+        "stderr": Variable((*_SEQUENCE, "index"), "nat/step", "standard error of the exponent"),
+        "variance": Variable((*_SEQUENCE, "index"), "nat^2/step^2", "variance over the blocks"),
+        "skewness": Variable((*_SEQUENCE, "index"), "1", "skewness over the blocks"),
+        "diffusion": Variable(
+            (*_SEQUENCE, "index"), "nat^2/step", "variance times the duration of a block, constant for long ones"
+        ),
+        "status": _status(*_SEQUENCE),
+    },
+    "echo_state_test": {
+        "exponent": Variable(_SEQUENCE, "nat/step", "largest conditional Lyapunov exponent"),
+        "low": Variable(_SEQUENCE, "nat/step", "lower end of its interval"),
+        "high": Variable(_SEQUENCE, "nat/step", "upper end of its interval"),
+        "verdict": Variable(_SEQUENCE, "1", "contracting, not contracting or undecided", "string"),
+        "distance": Variable((*_SEQUENCE, "time"), "1", "largest distance of a trajectory from the first"),
+        "decay_rate": Variable(_SEQUENCE, "nat/step", "slope of the log distance until it is lost in rounding"),
+        "status": _status(*_SEQUENCE),
+    },
     "jacobian_products": {
         "log_singular_value": Variable(
             (*_SEQUENCE, "time", "index"), "nat", "log of the singular values of J_t ... J_1", optional=True
@@ -241,7 +280,6 @@ RESULTS: dict[str, dict[str, Variable]] = {
     },
 }
 
-_LONG = 64  # a longer list of arguments is described, not listed
 _DTYPE_KINDS = {"f": "f", "c": "c", "i": "iu", "string": "UOT", "status": "iu"}
 
 
@@ -308,7 +346,7 @@ def build(
         if size is not None and name not in own_coords:
             numbered = {"long_name": DIMENSIONS[name], "units": "step"}
             own_coords[name] = xr.Variable((name,), np.arange(1, size + 1), numbered)
-    ds = xr.Dataset(data, own_coords, {**_provenance(kind, net, call, data), **(attrs or {})})
+    ds = xr.Dataset(data, own_coords, {**provenance(net, call, data), **_form(kind), **(attrs or {})})
     return validate(as_data(ds))
 
 
@@ -323,7 +361,12 @@ def omitted(kind: str, reason: str, *, net=None) -> Dataset:
     import xarray as xr
 
     _table(kind)
-    return xr.Dataset(attrs={**_provenance(kind, net, {}, {}), "omitted": reason})
+    return xr.Dataset(attrs={**provenance(net, {}, {}), **_form(kind), "omitted": reason})
+
+
+def _form(kind: str) -> dict[str, Any]:
+    """Attrs that say what form a result has."""
+    return {"kind": kind, "schema_version": VERSION, "Conventions": "CF-1.11"}
 
 
 def as_data(ds: Dataset) -> Dataset:
@@ -441,48 +484,3 @@ def markdown(kind: str | None = None) -> str:
             lines.append(f"| `{variable}` | {dims} | {v.units} | {meaning} |")
         lines.append("")
     return "\n".join(lines)
-
-
-def _provenance(kind, net, call, data) -> dict:
-    from rnndyn import __version__
-
-    nets = list(net) if isinstance(net, (list, tuple)) else [net] if net is not None else []
-    attrs = {"kind": kind, "schema_version": VERSION, "rnndyn_version": __version__, "Conventions": "CF-1.11"}
-    if nets:
-        hashes = [n.content_hash() for n in nets]
-        attrs["network"] = type(nets[0]).__name__
-        attrs["network_hash"] = hashes[0] if net is nets[0] else hashlib.sha256("".join(hashes).encode()).hexdigest()
-    first = next((v for v in data.values() if v.dtype.kind == "f"), None)
-    attrs["dtype"] = str(nets[0].dtype if nets else first.dtype if first is not None else "float64")
-    attrs["device"] = str(call.get("device", "cpu"))
-    attrs["seed"] = _describe(call.get("rng"))
-    if not isinstance(attrs["seed"], int):
-        attrs["seed"] = str(attrs["seed"])
-    attrs["arguments"] = json.dumps({k: _describe(v) for k, v in call.items()}, sort_keys=True)
-    return attrs
-
-
-def _describe(value):
-    """Put an argument as JSON can hold it: equal arguments give equal text, in every process."""
-    if value is None or isinstance(value, (bool, int, float, str)):
-        return value
-    if isinstance(value, np.generic):
-        return _describe(value.item()) if value.dtype.kind in "biufU" else str(value)
-    if isinstance(value, np.random.Generator):
-        return f"Generator({type(value.bit_generator).__name__})"
-    if hasattr(value, "content_hash"):
-        return f"{type(value).__name__}({value.content_hash()})"
-    if hasattr(value, "dtype") and hasattr(value, "shape"):
-        array = np.ascontiguousarray(np.asarray(value))
-        digest = hashlib.sha256(array.tobytes()).hexdigest()
-        return {"shape": list(array.shape), "dtype": str(array.dtype), "sha256": digest}
-    if isinstance(value, (list, tuple)):
-        if len(value) > _LONG:
-            return _describe(np.asarray(value))
-        return [_describe(v) for v in value]
-    if isinstance(value, dict):
-        return {str(k): _describe(v) for k, v in value.items()}
-    if hasattr(value, "__dataclass_fields__"):
-        fields = {name: _describe(getattr(value, name)) for name in value.__dataclass_fields__}
-        return {type(value).__name__: fields}
-    return getattr(value, "__qualname__", type(value).__qualname__)

@@ -93,6 +93,35 @@ def lyapunov_spectrum(batch=None, k=4, status=0):
     return schema.build("lyapunov_spectrum", variables)
 
 
+def covariant_lyapunov_vectors(time=20, k=3, size=4):
+    rng = np.random.default_rng(2)
+    V = rng.standard_normal((time, size, k))
+    V /= np.linalg.norm(V, axis=1, keepdims=True)
+    local = 0.1 - 0.2 * np.arange(k) + 0.05 * rng.standard_normal((time, k))
+    variables = {"vector": V, "state": np.zeros((time, size)), "error": np.full((time, k), 1e-14)}
+    variables |= {"exponent": local.mean(axis=0), "stderr": np.full(k, 0.01), "local_exponent": local}
+    variables |= {name: rng.uniform(0, np.pi / 2, time) for name in ("min_angle", "splitting_angle")}
+    return schema.build(
+        "covariant_lyapunov_vectors", variables | {"participation": 1 / (V**4).sum(axis=1), "status": 0}
+    )
+
+
+def finite_time_exponents(blocks=50, k=2):
+    local = 0.1 - 0.2 * np.arange(k) + 0.05 * np.random.default_rng(3).standard_normal((blocks, k))
+    variables = {"local_exponent": local, "exponent": local.mean(axis=0), "stderr": np.full(k, 0.01)}
+    variables |= {"variance": local.var(axis=0), "skewness": np.zeros(k), "diffusion": 10 * local.var(axis=0)}
+    return schema.build("finite_time_exponents", variables | {"status": 0})
+
+
+def echo_state_test(batch=None, time=40):
+    shape = () if batch is None else (batch,)
+    variables = {"exponent": -0.5, "low": -0.6, "high": -0.4, "decay_rate": -0.5, "status": 0}
+    variables = {name: np.full(shape, value) for name, value in variables.items()}
+    distance = np.broadcast_to(np.exp(-0.5 * np.arange(time)), (*shape, time))
+    variables |= {"verdict": np.full(shape, "contracting"), "distance": distance.copy()}
+    return schema.build("echo_state_test", variables)
+
+
 def jacobian_products(time=20, k=3):
     t = np.arange(1.0, time + 1)
     values = -0.1 * t[:, None] * np.arange(1, k + 1)

@@ -23,7 +23,7 @@ LEVELS = [
     {"errors", "validate", "progress"},
     {"kernels"},
     {"networks"},
-    {"schema", "theory"},
+    {"provenance", "schema", "theory"},
     {"passes", "roots", "records", "readout", "losses", "frontdoor", "dynamics", "tangents", "running", "gradients"},
     {"analysis", "equivalence", "training", "io"},
     {"plot"},

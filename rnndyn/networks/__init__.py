@@ -1,6 +1,7 @@
 """What a user holds: networks, immutable objects of NumPy arrays. Their cells' equations are in `rnndyn.cells`."""
 
 from rnndyn.networks.base import Gradients, Network
+from rnndyn.networks.closed_loop import ClosedLoop
 from rnndyn.networks.compose import Bidirectional, Stack
 from rnndyn.networks.elman import Elman, Linear
 from rnndyn.networks.gru import GRU
@@ -13,6 +14,7 @@ __all__ = [
     "GRU",
     "LSTM",
     "Bidirectional",
+    "ClosedLoop",
     "Elman",
     "Gradients",
     "Leaky",

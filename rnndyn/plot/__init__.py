@@ -5,6 +5,7 @@ In a program that uses pyplot, give the axes: ``rd.plot.run(ds, plt.gca())``. No
 """
 
 from rnndyn.plot.gradients import gradient_flow, jacobian_products
+from rnndyn.plot.growth import covariant_lyapunov_vectors, echo_state_test, finite_time_exponents
 from rnndyn.plot.learning import training
 from rnndyn.plot.lyapunov import lyapunov_spectrum
 from rnndyn.plot.paths import gate_paths, gradient_paths
@@ -14,7 +15,10 @@ from rnndyn.plot.traces import run
 from rnndyn.plot.transitions import transitions
 
 __all__ = [
+    "covariant_lyapunov_vectors",
+    "echo_state_test",
     "eigenvalues",
+    "finite_time_exponents",
     "fixed_points",
     "gate_paths",
     "gradient_flow",

@@ -19,6 +19,9 @@ PLOTS = {
     "slow_points": (plot.slow_points, synthetic.slow_points),
     "transitions": (plot.transitions, synthetic.transitions),
     "lyapunov_spectrum": (plot.lyapunov_spectrum, synthetic.lyapunov_spectrum),
+    "covariant_lyapunov_vectors": (plot.covariant_lyapunov_vectors, synthetic.covariant_lyapunov_vectors),
+    "finite_time_exponents": (plot.finite_time_exponents, synthetic.finite_time_exponents),
+    "echo_state_test": (plot.echo_state_test, synthetic.echo_state_test),
     "jacobian_products": (plot.jacobian_products, synthetic.jacobian_products),
     "gradient_flow": (plot.gradient_flow, synthetic.gradient_flow),
     "gate_paths": (plot.gate_paths, synthetic.gate_paths),
@@ -266,3 +269,30 @@ def test_the_corners_of_a_cube_are_seen_apart():
         assert len(places) == 20
         apart = np.linalg.norm(places[:, None] - places, axis=-1)[np.triu_indices(20, 1)]
         assert apart.min() > 0.05 * np.ptp(places)
+
+
+# ---- tangent vectors -------------------------------------------------------------------------------------------------
+def test_the_angle_is_that_of_the_closest_vectors_where_nothing_grows():
+    ds = synthetic.covariant_lyapunov_vectors()
+    assert plot.covariant_lyapunov_vectors(ds).get_xlabel() == "Angle between growing and shrinking vectors (rad)"
+    ds.splitting_angle[:] = np.nan
+    assert plot.covariant_lyapunov_vectors(ds).get_xlabel() == "Angle between the closest vectors (rad)"
+    ds.min_angle[:] = np.nan
+    assert plot.covariant_lyapunov_vectors(ds).get_title("left") == "no angle is known, 0 times"
+
+
+def test_exponents_of_minus_infinity_have_no_distribution():
+    ds = synthetic.finite_time_exponents(k=3)
+    ds.local_exponent[:, 2] = -np.inf
+    assert labels(plot.finite_time_exponents(ds)) == ["1", "2"]
+
+
+def test_distances_stand_beside_the_exponent_and_the_verdict():
+    ax = plot.echo_state_test(synthetic.echo_state_test(batch=3))
+    assert labels(ax) == ["distance", "exponent"] and ax.get_yscale() == "log" and len(ax.collections) == 1
+    assert ax.get_title("left") == "contracting, exponent -0.5 [-0.6, -0.4]"
+    distance, slope = (line.get_xydata() for line in ax.lines)
+    np.testing.assert_allclose(slope, distance[: len(slope)], rtol=1e-12)
+    ds = synthetic.echo_state_test()
+    ds.distance[:] = 0  # all met at once
+    plot.echo_state_test(ds).figure.canvas.draw()
