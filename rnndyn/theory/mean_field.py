@@ -174,9 +174,9 @@ def _without_leak(gain: float, connectivity: str, noise: float, alpha: float) ->
     )
     error = float(np.abs(fine - coarse).max())
     bound = abs(exponents[0] - exponents[1]) + 1e-14
-    return MeanField(
-        *given, q, _slope(q, STEP), exponents[0], bound, critical, *(float(v) for v in fine), spectrum_error=error
-    )
+    unstable, dimension, entropy, mean = (float(value) for value in fine)
+    found = q, _slope(q, STEP), exponents[0], bound, critical, unstable, dimension, entropy, mean, error
+    return MeanField(*given, *found)
 
 
 def _variance(gain: float, noise: float, step: float = STEP) -> float:
