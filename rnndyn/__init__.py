@@ -37,6 +37,7 @@ _HOME = {
     "lyapunov_from_jacobians": "analysis.lyapunov",
     "jacobian_products": "analysis.jacobians",
     "gradient_flow": "analysis.gradient_flow",
+    "lyapunov_value_and_grad": "analysis.lyapunov_gradient",
     "plot": "",
     "schema": "",
 }

@@ -10,9 +10,9 @@ ROOT = Path(__file__).parents[1]
 
 
 def source_hash() -> str:
-    """SHA-256 of the package's Python sources, names and contents."""
+    """SHA-256 of the sources that kernels are compiled from, names and contents."""
     digest = hashlib.sha256()
-    for path in sorted((ROOT / "rnndyn").rglob("*.py")):
+    for path in sorted(path for part in ("cells", "kernels") for path in (ROOT / "rnndyn" / part).rglob("*.py")):
         digest.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()
 
