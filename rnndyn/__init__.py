@@ -43,6 +43,7 @@ _HOME = {
     "gradient_flow": "analysis.gradient_flow",
     "gradient_paths": "analysis.gradient_paths",
     "gradient_paths_from_terms": "analysis.gradient_paths",
+    "lyapunov_value_and_grad": "analysis.lyapunov_gradient",
     "plot": "",
     "schema": "",
     "theory": "",

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache, singledispatch
-from types import FunctionType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
+from rnndyn.analysis.rebinding import rebound
 from rnndyn.cells import functions, primitives
 from rnndyn.networks.compose import Stack
 from rnndyn.networks.recurrent import CellNetwork
@@ -183,13 +184,7 @@ def on_balls(function: Callable) -> Callable:
     >>> [bool(low < 1 - np.tanh(x) ** 2 < high) for x in (-0.1, 0.0, 0.1) for low, high in [slope.ends]]
     [True, True, True]
     """
-    if function in ENCLOSURES:
-        return ENCLOSURES[function]
-    if function.__module__ == primitives.__name__:
-        raise TypeError(f"{function.__name__} has no enclosure: add one to ENCLOSURES")
-    known = function.__globals__
-    called = {n: known[n] for n in function.__code__.co_names if isinstance(known.get(n), FunctionType)}
-    return FunctionType(function.__code__, known | {name: on_balls(one) for name, one in called.items()})
+    return rebound(function, ENCLOSURES)
 
 
 # ---- one step of a network -------------------------------------------------------------------------------------------

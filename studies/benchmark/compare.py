@@ -64,9 +64,9 @@ def spectra(rows: list[dict]) -> list[str]:
         table(["of", "than", "", "times", "goal"], summary),
         table([*header, "largest difference of exponents"], lines),
         "float64, tanh networks of gain 1.5, the same steps, states and frames. rnndyn: the measurement of "
-        "`rd.lyapunov_spectrum` with its statistics and its sum rule. jax: a jitted scan with a QR at each step, `vmap` "
-        "for ensembles; numpy: a loop. GF/s count 2 N^2 k + 2 N k^2 operations a step; the limit is the forward pass of 64 "
-        "sequences through 256 units in the same turns.",
+        "`rd.lyapunov_spectrum` with its statistics and its sum rule. jax: a jitted scan with a QR at each step, by "
+        "`vmap` for ensembles; numpy: a loop. GF/s count 2 N^2 k + 2 N k^2 operations a step; the limit is the forward "
+        "pass of 64 sequences through 256 units, timed in the same turns.",
     ]
 
 

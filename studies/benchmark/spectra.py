@@ -1,6 +1,7 @@
 """Lyapunov spectra: rnndyn, a jitted scan of JAX with a QR at each step, and a NumPy loop.
 
-All take the same steps from the same states and frames, in float64. The work is a random tanh network of gain 1.5 without input. `spectrum()` comes back with exponents (network, k).
+All take the same steps from the same states and frames, in float64. The work is a random tanh network of gain 1.5
+without input. `spectrum()` comes back with exponents (network, k).
 """
 
 import numpy as np
