@@ -25,7 +25,7 @@ def fibres(W, rng, known) -> Iterator[np.ndarray]:
     """Directional fibres through the roots known so far, of which 0 is the first."""
     equation, box = equation_of(W), Box(-np.ones(len(W)), np.ones(len(W)))
     while True:
-        yield roots(equation, on_fibres(equation, box, known(), 16, rng))
+        yield roots(equation, on_fibres(equation, box, known(), 4, rng))
 
 
 def trust_ncg(W, rng, known) -> Iterator[np.ndarray]:
