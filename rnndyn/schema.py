@@ -130,6 +130,9 @@ RESULTS: dict[str, dict[str, Variable]] = {
         ),
         "input_jacobian": Variable(("point", "state", "input"), "1", "derivative of F^p in the input", optional=True),
         "network": Variable(("point",), "1", "network the point belongs to", "i", optional=True, coordinate=True),
+        "input_index": Variable(
+            ("point",), "1", "row of the inputs the point belongs to", "i", optional=True, coordinate=True
+        ),
     },
     "slow_points": {
         "state": Variable(("point", "state"), "1", "slow or fixed point"),

@@ -137,15 +137,20 @@ def _missing_attractors(ds):
 
 
 def _missing_points(ds):
-    expected, got = ds.attrs.get("expected_index_sum", "unknown"), ds.attrs.get("index_sum")
-    if expected != "unknown" and got != expected:
-        yield f"The indices sum to {got} instead of {expected}: fixed points are missing, or some are degenerate."
+    for got, expected in zip(_each(ds, "index_sum"), _each(ds, "expected_index_sum"), strict=False):
+        if expected != "unknown" and int(got) != int(expected):
+            yield f"The indices sum to {got} instead of {expected}: fixed points are missing, or some are degenerate."
     undecided = int((ds["stability"].values == "undecided").sum())
     if undecided:
         yield f"The stability of {_count(undecided, 'point')} is undecided: an eigenvalue is too near the circle."
-    missing = ds.attrs.get("estimated_missing", 0)
-    if missing and np.isfinite(missing) and missing >= 0.5:
+    missing = sum(_each(ds, "estimated_missing"))
+    if np.isfinite(missing) and missing >= 0.5:
         yield f"An estimated {missing:.3g} more points would be found by more starts."
+
+
+def _each(ds, name):
+    """An attr of each search: of an ensemble, or under several inputs, there are several."""
+    return np.ravel(ds.attrs.get(name, [])).tolist()
 
 
 def _run(ds):
@@ -156,8 +161,8 @@ def _run(ds):
 def _fixed_points(ds):
     names, counts = np.unique(ds["stability"].values, return_counts=True)
     kinds = ", ".join(f"{n} {name}" for name, n in zip(names, counts, strict=True))
-    starts = ds.attrs.get("n_starts")
-    note = "no list of fixed points is known to be complete" if starts is None else f"from {starts} starts"
+    starts = _each(ds, "n_starts")
+    note = f"from {sum(starts)} starts" if starts else "no list of fixed points is known to be complete"
     return [Number("Fixed points", f"{ds.sizes['point']}" + (f": {kinds}" if kinds else ""), note)]
 
 

@@ -71,6 +71,13 @@ def test_a_list_of_fixed_points_that_is_incomplete_says_so():
     assert [text.split()[0:2] for text in said] == [["The", "indices"], ["The", "stability"], ["An", "estimated"]]
 
 
+def test_several_lists_of_fixed_points_are_summed_up():
+    sums = {"n_starts": [64, 64], "index_sum": [1, 3], "expected_index_sum": [1, 1], "estimated_missing": [0.0, 2.0]}
+    ds = synthetic.fixed_points(4, stability=("stable",), **sums)
+    assert [text[:24] for text in caveats(ds)] == ["The indices sum to 3 ins", "An estimated 2 more poin"]
+    assert headline({"fixed_points": ds}, rd.Linear(None, np.eye(4)))[-1].note == "from 128 starts"
+
+
 def test_a_run_that_diverged_says_so():
     ds = synthetic.run()
     ds.state[0, 5:] = np.inf

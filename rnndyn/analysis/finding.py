@@ -15,7 +15,8 @@ from rnndyn.analysis.search import branch_and_bound, drive, search_on
 from rnndyn.analysis.starts import visited
 
 PROVABLE = 8  # units up to which the complete search is always run: it takes some 0.1 s
-BOXES = 200_000
+CHEAPER = 12  # and up to which it is run before fresh starts: it takes no more than those, and may prove the set
+BOXES = 500_000
 AGAIN, MORE = 4, 1024  # rounds of fresh starts, and starts in each, before the costly searches
 # Operations of each further search, some seconds: a box or Jacobian takes S^3, and as much as S = 12 at least.
 OPERATIONS = 5_000_000_000
@@ -57,8 +58,8 @@ def find(equation: Equation, box: Box | None, starts: np.ndarray, tol: float | N
 
     Newton steps from the starts come first. Piecewise-linear networks are searched by their codes too, small networks
     of tanh or sigmoid units by branch and bound: these may prove that nothing is missing. Where nothing is proved and
-    what topology demands is not met, or points were found but once, the search goes on: from fresh starts, then by
-    branch and bound, fibres, deflation and homotopies.
+    what topology demands is not met, or points were found but once, the search goes on: with up to 12 units by branch
+    and bound; from fresh starts; with more units by branch and bound; then by fibres, deflation and homotopies.
 
     Parameters
     ----------
@@ -88,6 +89,9 @@ def find(equation: Equation, box: Box | None, starts: np.ndarray, tol: float | N
     proved = tol is None and (_by_codes(pool, rng) or (size <= PROVABLE and _by_boxes(pool)))
     points, certificate, hits = pool.distinct()
     settled = proved or _consistent(equation, points, certificate, hits, expected, odd)
+    if PROVABLE < size <= CHEAPER and not settled and tol is None:
+        settled = proved = _by_boxes(pool)
+        points, certificate, hits = pool.distinct()
     for _ in range(AGAIN):
         if settled or box is None or tol is not None:
             break
@@ -96,7 +100,7 @@ def find(equation: Equation, box: Box | None, starts: np.ndarray, tol: float | N
         points, certificate, hits = pool.distinct()
         settled = _consistent(equation, points, certificate, hits, expected, odd)
     if not settled and tol is None:
-        proved = size > PROVABLE and _by_boxes(pool)
+        proved = size > CHEAPER and _by_boxes(pool)
         if not proved and box is not None:
             work = _within(OPERATIONS, size, FURTHER)
             further = search_on(equation, box, points, expected=expected, odd=odd, work=work, rng=rng)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -40,8 +42,9 @@ def fixed_points(
     net
         A network, or a sequence of networks of one class and size: the points of all of them are then listed one after
         the other, with the coordinate ``network``.
-    input : (I,), optional
-        The constant input; zero by default.
+    input : (I,) or (n, I), optional
+        The constant input; zero by default. Of several, in rows (in a DataArray: along ``input_index``), the points
+        under each are listed one after the other, network by network, with the coordinate ``input_index``.
     starts : number or (n, S)
         Starts of the search: given states, or how many to draw from states that the network visits, with noise.
     period
@@ -50,7 +53,8 @@ def fixed_points(
     tol
         A start is converged when max |F^p(x) - x| is at most this. By default each goes on to its own rounding error.
     rng
-        Seed or Generator of the starts.
+        Seed or Generator of the starts. The search of each network under each input begins with it as it is here, so it
+        gives what it gives alone.
     device
         "cpu".
 
@@ -71,8 +75,8 @@ def fixed_points(
         ``input_jacobian (point, state, input)`` of F^p. Points are sorted by their first components. attrs:
         ``n_starts``, ``n_converged``, ``index_sum``, ``expected_index_sum`` (1 for bounded cells, else "unknown": if
         they differ, points are missing; if they agree, some may be), ``estimated_missing`` (at least so many),
-        ``completeness`` ("proved", "consistent", "incomplete" or "unknown": see `claim`); for an
-        ensemble a list of each.
+        ``completeness`` ("proved", "consistent", "incomplete" or "unknown": see `claim`); for an ensemble, or several
+        inputs, a list of each, one value for each search, in the order of the points.
 
     Raises
     ------
@@ -97,21 +101,30 @@ def fixed_points(
     check_device(device)
     call = {name: value for name, value in locals().items() if name != "net"}
     nets = front.networks(net)
+    inputs, several = front.constant_inputs(nets[0], input)
     period, rng = as_integer(period, "period", minimum=1), as_generator(rng)
     tol = None if tol is None else as_number(tol, "tol", above=0)
-    found = [_of_one(one, input, starts, period, tol, rng) for one in nets]
+    searches = list(product(range(len(nets)), range(len(inputs))))
+    # The last takes the caller's own generator, which so moves on.
+    rngs = [*(deepcopy(rng) for _ in searches[1:]), rng]
+    found = [_of_one(nets[k], inputs[j], starts, period, tol, own) for (k, j), own in zip(searches, rngs, strict=True)]
     data = {name: np.concatenate([variables[name] for variables, _ in found]) for name in found[0][0]}
     attrs = {name: [values[name] for _, values in found] for name in found[0][1]}
-    if isinstance(front.plural(net), list):
-        data["network"] = np.repeat(np.arange(len(nets)), [len(variables["residual"]) for variables, _ in found])
-    else:
+    of_point = np.repeat(searches, [len(variables["residual"]) for variables, _ in found], axis=0)
+    ensemble = isinstance(front.plural(net), list)
+    if ensemble:
+        data["network"] = of_point[:, 0]
+    if several:
+        data["input_index"] = of_point[:, 1]
+    if not (ensemble or several):
         attrs = {name: values[0] for name, values in attrs.items()}
     return schema.build("fixed_points", data, net=front.plural(net), call=call, attrs=attrs)
 
 
-def _of_one(net: Network, input: Any, starts: Any, period: int, tol: float | None, rng) -> tuple[dict, dict]:
-    """Variables and attrs of the result for one network."""
-    x = front.constant_input(net, input)
+def _of_one(
+    net: Network, x: np.ndarray | None, starts: Any, period: int, tol: float | None, rng: np.random.Generator
+) -> tuple[dict, dict]:
+    """Variables and attrs of the result for one network under one input."""
     if not isinstance(net, Map):
         net = net.astype("float64")
     x = None if x is None else x.astype(np.float64)

@@ -113,6 +113,31 @@ def constant_input(net: Network, value: Any) -> np.ndarray | None:
     return array if net.input_size else None
 
 
+def constant_inputs(net: Network, value: Any) -> tuple[list[np.ndarray | None], bool]:
+    """The constant inputs of an autonomous analysis that takes several.
+
+    Parameters
+    ----------
+    net
+        The network.
+    value
+        (I,), or (n, I) (in a DataArray: the dimensions ``input_index`` and ``input``), or None for zero input.
+
+    Returns
+    -------
+    list of (I,) arrays or None, bool
+        The inputs, each None where the network has none, and whether they came with an axis of their own.
+    """
+    if value is None:
+        return [constant_input(net, None)], False
+    dims = ("input_index", "input")
+    array = as_array(value, "input", dims, sizes={"input": net.input_size}, dtype=net.dtype, optional=dims[:1])
+    rows = array.reshape(len(array) if array.ndim == 2 else 1, net.input_size)
+    if not len(rows):
+        raise ValueError(f"input has shape {array.shape}: at least one constant input is wanted")
+    return [one if net.input_size else None for one in rows], array.ndim == 2
+
+
 def row(x: np.ndarray | None, rows: int) -> np.ndarray | None:
     """One input for each of so many rows.
 

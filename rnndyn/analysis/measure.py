@@ -192,9 +192,9 @@ class ByTiles:
             interval = self.fixed or self.judge.interval()
             if not stride:
                 stride = max(1, min(EVERY, steps // interval // CHECKS))
-            most = max(1, min(STRETCH_BYTES // self.way.step_bytes, steps // 4) // interval)
-            if not self.fixed and self.windows < 100:
-                most = min(most, 16)  # the spread is measured before it is relied on
+            most = max(1, STRETCH_BYTES // self.way.step_bytes // interval)
+            if not self.fixed:
+                most = min(most, max(16, self.windows))  # the spread is measured before it is relied on
             start = self.way.t
             stretch, states = self.way.stretch(min(left, most * interval))
             if not stretch.steps:

@@ -25,9 +25,10 @@ MARKS = {
 UNKNOWN = Mark(GREY, "X", False)
 MOST_TRAJECTORIES = 50
 MOST_DIRECTIONS = 3
+LEGEND = {"ncols": 3, "loc": "lower left", "bbox_to_anchor": (0, 1), "columnspacing": 0.8, "handletextpad": 0.2}
 
 
-def fixed_points(ds, ax=None, *, run=None):
+def fixed_points(ds, ax=None, *, run=None, input_index=None):
     """Draw fixed points in the plane of the first two principal components, by stability.
 
     Parameters
@@ -39,6 +40,8 @@ def fixed_points(ds, ax=None, *, run=None):
     run : Dataset, optional
         From `rnndyn.run`: its states give the principal components, and its trajectories are drawn in grey. Without it
         the components are those of the points.
+    input_index : int, optional
+        Of points under several inputs, those of this one are drawn; by default those of the first.
 
     Returns
     -------
@@ -63,6 +66,7 @@ def fixed_points(ds, ax=None, *, run=None):
     'PC 1 (50 % of the variance)'
     """
     require(ds, "state", "stability")
+    ds, title = _under(ds, input_index)
     points = ds["state"].transpose("point", "state").values
     trajectories = _trajectories(run, points.shape[1])
     plane = principal_components(points if run is None else trajectories.reshape(-1, points.shape[1]))
@@ -78,13 +82,13 @@ def fixed_points(ds, ax=None, *, run=None):
         ax.set_ylabel(plane.label(1))
         ax.margins(0.08)
         if len(points):
-            ax.legend(ncols=3, loc="lower left", bbox_to_anchor=(0, 1), columnspacing=0.8, handletextpad=0.2)
+            ax.legend(title=title, **LEGEND)
         else:
             ax.set_title("no fixed point was found", color=GREY)
     return ax
 
 
-def eigenvalues(ds, ax=None):
+def eigenvalues(ds, ax=None, *, input_index=None):
     """Draw the eigenvalues of all fixed points in the complex plane, with the unit circle.
 
     Parameters
@@ -93,6 +97,8 @@ def eigenvalues(ds, ax=None):
         From `rnndyn.fixed_points`.
     ax : matplotlib.axes.Axes, optional
         Where to draw; a new figure if left out.
+    input_index : int, optional
+        Of points under several inputs, those of this one are drawn; by default those of the first.
 
     Returns
     -------
@@ -116,6 +122,7 @@ def eigenvalues(ds, ax=None):
     'Eigenvalue, imaginary part'
     """
     require(ds, "eigenvalue", "stability")
+    ds, title = _under(ds, input_index)
     values = ds["eigenvalue"].transpose("point", "mode").values
     size = 2.5 if values.size <= 256 else 1.6
     angle = np.linspace(0, 2 * np.pi, 361)
@@ -129,8 +136,21 @@ def eigenvalues(ds, ax=None):
         ax.set_xlabel("Eigenvalue, real part")
         ax.set_ylabel("Eigenvalue, imaginary part")
         if len(values):
-            ax.legend(ncols=3, loc="lower left", bbox_to_anchor=(0, 1), columnspacing=0.8, handletextpad=0.2)
+            ax.legend(title=title, **LEGEND)
     return ax
+
+
+def _under(ds, input_index):
+    """Choose the points under one input, and give a title that names it, where there are several inputs."""
+    if "input_index" not in ds.coords:
+        if input_index is not None:
+            raise ValueError(f"input_index: got {input_index!r}; the points are all under one input: leave it out")
+        return ds, None
+    rows = ds["input_index"].values
+    k = (rows[0] if len(rows) else 0) if input_index is None else input_index
+    if len(rows) and k not in rows:
+        raise ValueError(f"input_index: got {k!r}; there are points under {np.unique(rows).tolist()}")
+    return ds.isel(point=np.flatnonzero(rows == k)), f"input {k}"
 
 
 class Components(NamedTuple):

@@ -15,7 +15,7 @@ def plot(results: dict) -> Figure:
         known = [case for case in cases if case["all"] is not None]
         lines(every, known, lambda case, name=name: case["found"][name] / case["all"], label)
         lines(seeded, cases, lambda case, name=name: case["planted"][name], label)
-    every.set(xlabel="units N", ylabel="share found", title=f"all points, in {results['seconds']:g} s", ylim=(0, 1.05))
+    every.set(xlabel="units N", ylabel="share found", title="all points", ylim=(0, 1.05))
     seeded.set(xlabel="units N", ylabel="share found", title="planted points", ylim=(0, 1.05))
     figure.legend(*every.get_legend_handles_labels(), loc="outside lower left", ncols=4)
     for name, color in (("boxes", "C0"), ("all", "C1")):

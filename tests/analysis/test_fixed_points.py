@@ -1,5 +1,8 @@
 """Fixed points against closed forms; every point that is reported is verified again in plain NumPy."""
 
+import copy
+import itertools
+
 import naive
 import numpy as np
 import pytest
@@ -258,6 +261,54 @@ def test_ensembles_have_a_coordinate():
     assert ds.attrs["index_sum"] == [1, 1, 1] and ds.attrs["n_starts"] == [60, 60, 60]
 
 
+def searched_alone(ds, k, **coordinates):
+    """The points of one search of a result of many, and its attrs, in the form of a result of one."""
+    rows = np.logical_and.reduce([ds[name] == value for name, value in coordinates.items()])
+    attrs = {name: ds.attrs[name][k] for name in SET_ATTRS}
+    return ds.isel(point=rows).drop_vars(coordinates).drop_attrs(deep=False).assign_attrs(attrs)
+
+
+SET_ATTRS = ("n_starts", "n_converged", "index_sum", "expected_index_sum", "estimated_missing", "completeness")
+
+
+@pytest.mark.parametrize("seed", [0, np.random.default_rng(3)], ids=["seed", "generator"])
+def test_several_inputs_and_networks_give_what_each_gives_alone(seed):
+    nets = [rd.Elman.random(3, 2, gain=2.0, rng=k) for k in range(2)]
+    inputs = np.array([[0.0, 0.0], [0.3, -0.2], [2.0, 1.0]])
+    together = rd.fixed_points(nets, inputs, starts=40, rng=copy.deepcopy(seed))
+    assert together.input_index.dims == together.network.dims == ("point",)
+    pairs = list(zip(together.network.values.tolist(), together.input_index.values.tolist(), strict=True))
+    assert pairs == sorted(pairs) and len(set(pairs)) == 6
+    for k, (net, x) in enumerate(itertools.product(nets, inputs)):
+        alone = rd.fixed_points(net, x, starts=40, rng=copy.deepcopy(seed))
+        wanted = alone.drop_attrs(deep=False).assign_attrs({name: alone.attrs[name] for name in SET_ATTRS})
+        assert searched_alone(together, k, network=k // 3, input_index=k % 3).identical(wanted)
+
+
+def test_a_generator_moves_on(rng):
+    before = copy.deepcopy(rng)
+    rd.fixed_points([scalar(0.5), scalar(0.6)], starts=5, rng=rng)
+    assert rng.random() != before.random()
+
+
+def test_inputs_by_dimension_name():
+    import xarray as xr
+
+    net = rd.Elman([[1.0]], [[2.0]])
+    named = xr.DataArray([[0.1, 0.4, 1.0]], dims=("input", "input_index"))
+    ds = rd.fixed_points(net, named, starts=20, rng=0)
+    assert ds.input_index.values.tolist() == [0, 0, 0, 1, 1, 1, 2] and "network" not in ds.coords
+    under = named.isel(input=0, input_index=ds.input_index).values
+    np.testing.assert_allclose(np.tanh(2 * ds.state.values[:, 0] + under), ds.state.values[:, 0], rtol=1e-15)
+    one = rd.fixed_points(net, [[0.1]], starts=20, rng=0)
+    assert one.input_index.values.tolist() == [0, 0, 0] and one.attrs["index_sum"] == [1]
+
+
+def test_networks_without_inputs_take_rows_of_none():
+    ds = rd.fixed_points(scalar(2.0), np.empty((2, 0)), starts=20, rng=0)
+    assert ds.input_index.values.tolist() == [0, 0, 0, 1, 1, 1]
+
+
 @pytest.mark.compiled
 def test_stacks():
     net = rd.Stack([rd.Elman.random(3, 2, gain=1.5, rng=0), rd.GRU.random(2, 3, gain=2.0, rng=1)])
@@ -310,6 +361,8 @@ def test_chao():
         ({"starts": [[np.nan]]}, ValueError, "starts"),
         ({"tol": 0.0}, ValueError, "tol"),
         ({"input": [1.0]}, ValueError, "input"),
+        ({"input": np.empty((0, 0))}, ValueError, "input .* at least one"),
+        ({"input": np.empty((2, 2, 0))}, ValueError, "input"),
         ({"rng": "seed"}, TypeError, "rng"),
         ({"device": "cuda"}, rd.DeviceError, "cuda"),
     ],

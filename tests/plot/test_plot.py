@@ -129,6 +129,22 @@ def test_a_complex_pair_is_one_ellipse():
     assert wide == pytest.approx(2 * high)
 
 
+@pytest.mark.parametrize("draw", [plot.fixed_points, plot.eigenvalues])
+def test_of_several_inputs_one_is_drawn(draw):
+    ds = synthetic.fixed_points(7)
+    rows = np.array([1, 1, 1, 1, 1, 3, 3])
+    several = ds.assign_coords(input_index=("point", rows))
+    for chosen, k in ((None, 1), (1, 1), (3, 3)):
+        ax, alone = draw(several, input_index=chosen), draw(ds.isel(point=rows == k))
+        assert ax.get_legend().get_title().get_text() == f"input {k}"
+        for line, other in zip(ax.lines, alone.lines, strict=True):
+            np.testing.assert_array_equal(line.get_xydata(), other.get_xydata())
+    with pytest.raises(ValueError, match=r"input_index: got 0; there are points under \[1, 3\]"):
+        draw(several, input_index=0)
+    with pytest.raises(ValueError, match="leave it out"):
+        draw(ds, input_index=0)
+
+
 def test_trajectories_lie_under_the_points():
     ax = plot.fixed_points(synthetic.fixed_points(), run=synthetic.run(batch=5))
     assert len(ax.lines) == 5 + 3
