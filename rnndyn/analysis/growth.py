@@ -6,6 +6,7 @@ import numpy as np
 
 BLOCKS = 64
 LEAST_CORRELATION = -0.4  # of neighbouring blocks: at -0.5 an error would vanish
+MANY = 32  # blocks, from which on a negative correlation is believed: of few it is estimated too low
 
 
 class Tally:
@@ -73,8 +74,8 @@ class Tally:
     def stderr(self) -> np.ndarray:
         """Standard error of the mean, from the scatter of the blocks and the correlation of neighbouring ones.
 
-        The variance of the batch means is multiplied by ``1 + 2 rho``, rho their correlation at lag 1
-        ([straatsma1986]_); longer correlations are not seen.
+        The variance of the batch means is multiplied by ``1 + 2 rho``, rho their correlation at lag 1, of few blocks
+        only where it is positive ([straatsma1986]_); longer correlations are not seen.
 
         Returns
         -------
@@ -145,7 +146,7 @@ def mean_and_error(sums: np.ndarray, steps: np.ndarray) -> tuple[np.ndarray, np.
     off = rates - mean
     variance = (weight * off**2).sum(axis=0)
     lag = (weight[1:] * off[1:] * off[:-1]).sum(axis=0)
-    rho = np.clip(lag / np.where(variance > 0, variance, 1), LEAST_CORRELATION, 1)
+    rho = np.clip(lag / np.where(variance > 0, variance, 1), LEAST_CORRELATION if count >= MANY else 0, 1)
     return mean, np.sqrt(variance * count / (count - 1) * (weight**2).sum(axis=0) * (1 + 2 * rho))
 
 
