@@ -14,6 +14,8 @@ from rnndyn.theory.gaussian import STEP, grid
 
 CONNECTIVITIES = ("gaussian", "orthogonal")
 NODES = 4001  # of the spectrum
+# Beyond these gains sums are cut off, or the transition is too near, for the stated errors to hold.
+LARGEST, LEAST_WITH_MEMORY, LARGEST_WITH_MEMORY = 50.0, 1.01, 6.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,6 +151,11 @@ def mean_field(gain: float, *, connectivity: str = "gaussian", noise: float = 0.
             "with alpha < 1 the theory is known for Gaussian weights without noise: set alpha=1, or leave them"
         )
     given = gain, connectivity, noise, alpha
+    if max(gain, noise) > LARGEST or (alpha < 1 and (gain > LARGEST_WITH_MEMORY or 1 < gain < LEAST_WITH_MEMORY)):
+        raise ValueError(
+            f"gain {gain}, noise {noise}, alpha {alpha}: computed to the stated errors up to {LARGEST:g}, and with "
+            f"alpha < 1 for gains up to 1 or from {LEAST_WITH_MEMORY:g} to {LARGEST_WITH_MEMORY:g}"
+        )
     if alpha == 1:
         return _without_leak(*given)
     if gain <= 1:
