@@ -38,7 +38,7 @@ def gaussian_rows(cases):
         "T",
         "mean z^2",
         "expected",
-        "largest |z|",
+        "largest abs(z)",
         "stderr over exact: mean",
         "lowest",
         "highest",

@@ -16,7 +16,7 @@ def run(quick: bool) -> dict:
     rng = np.random.default_rng(SEED)
     return {
         "gaussian": [gaussian(n, steps, rng) for n in SIZES[: 3 if quick else None]],
-        "coverage": coverage(4, 500 if quick else 2000, 10 if quick else 200, rng),
+        "coverage": coverage(4, 500 if quick else 1000, 10 if quick else 200, rng),
         "orthogonal": [orthogonal(gain, 16, steps // 4, rng) for gain in GAINS],
         "periodic": periodic(4, steps // 2, rng),
     }
