@@ -7,6 +7,7 @@ stretch pushes and whose growth it measures.
 
 from __future__ import annotations
 
+from functools import cached_property
 from itertools import islice
 from typing import NamedTuple
 
@@ -21,7 +22,7 @@ from rnndyn.networks.map import Map
 from rnndyn.networks.recurrent import CellNetwork
 from rnndyn.passes import Tape, gate_matrices, no_inputs, unpack_states
 
-WORTH_SHARING = 200_000  # operations of a step, from which on threads share a frame
+WORTH_SHARING = 10_000_000  # operations of a window and a thread, from which on threads share a frame
 
 
 def padded(size, multiple):
@@ -137,6 +138,16 @@ class CellCourse(Course):
         nets = np.repeat(np.arange(count), batch)
         made_of = Stretch(self.weights, self.first, D, none, nets, steps, made.units, self.operations)
         return made_of, states.reshape(rows, steps + 1, size)
+
+    @cached_property
+    def weight_determinants(self):
+        """Log |det W| (network,) of the recurrent weights of each network of one gate.
+
+        Once, not for each stretch: the threads of BLAS stay awake for a while and take the cores from those that share
+        a frame.
+        """
+        W = np.stack([net.cell_weights()[1] for net in self.nets])
+        return np.linalg.slogdet(W.astype(np.float64))[1]
 
 
 class GivenCourse(Course):

@@ -16,11 +16,11 @@ from rnndyn.analysis.frames import Frame
 from rnndyn.analysis.growth import Tally, dimension_weights, entropy_rate, kaplan_yorke
 from rnndyn.kernels.jit import COMPILED
 from rnndyn.schema import Status
-from rnndyn.tangents import Course, Frames, Stretch
+from rnndyn.tangents import CellCourse, Course, Frames, Stretch
 
 SUM_RULE = 1e-6  # nats per step; a larger defect is the fault of the QR, not of the run
 WORTH_COMPILING = 1e8  # operations of all steps: some seconds without compiled code
-STRETCH_BYTES = 4_000_000
+STRETCH_BYTES = 16_000_000
 EVERY = 16  # windows, of which one is checked by its determinants where these cost as much as a part of a step
 CHECKS = 64  # at least, where there are so many windows
 
@@ -286,12 +286,17 @@ class ByTiles:
 def log_determinants(stretch: Stretch, way: Course) -> np.ndarray | None:
     """Sums (R,) over a stretch of log |det J| where J = diag(d) W, W the recurrent weights; else None."""
     W_h, W_m = stretch.weights
-    if len(stretch.J) or W_h.shape[1] != 1 or W_m.shape[1] or stretch.D[0].shape[2] != 1 or stretch.D[1].any():
+    if (
+        not isinstance(way, CellCourse)
+        or W_h.shape[1] != 1
+        or W_m.shape[1]
+        or stretch.D[0].shape[2] != 1
+        or stretch.D[1].any()
+    ):
         return None
     d = stretch.D[0][:, :, 0, stretch.first[0], : stretch.units].astype(np.float64)
-    W = np.stack([net.cell_weights()[1] for net in way.nets]).astype(np.float64)
     with np.errstate(divide="ignore"):
-        return np.log(np.abs(d)).sum(axis=(0, 2)) + stretch.steps * np.linalg.slogdet(W)[1][stretch.nets]
+        return np.log(np.abs(d)).sum(axis=(0, 2)) + stretch.steps * way.weight_determinants[stretch.nets]
 
 
 def mover(way: Course, Q: np.ndarray, interval: int | None, steps: int) -> ByHouseholder | ByTiles:

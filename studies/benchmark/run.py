@@ -17,6 +17,7 @@ STEPS = 100
 THREADS = 2
 ROUNDS = 9  # turns of each program at one cell, size and mode
 SEARCH_ROUNDS = 3
+SPECTRUM_ROUNDS = 5
 SAME = 1e-6  # largest difference of two states that are one fixed point
 STATE_TOLERANCE, GRADIENT_TOLERANCE = 2e-5, 2e-4  # float32, against rnndyn: largest difference; normwise and relative
 
@@ -101,7 +102,7 @@ def spectra_of(quick: bool) -> list[dict]:
         for setting in spectra.SETTINGS[:2] if quick else spectra.SETTINGS:
             first = {worker.name: worker.ask("load", *setting) for worker in workers}
             exponents = {worker.name: worker.ask("results") for worker in workers}
-            samples = interleaved(workers, "spectrum", 2 if quick else ROUNDS)
+            samples = interleaved(workers, "spectrum", 2 if quick else SPECTRUM_ROUNDS)
             limit = median(interleaved(workers[:1], "limit", 2))["rnndyn"]
             seconds = median(samples)
             units, sequences, times = spectra.LIMIT
