@@ -36,7 +36,7 @@ LEVEL = {part: level for level, parts in enumerate(LEVELS) for part in parts}
 # Who may import what from outside, anywhere in a module. In networks/map.py, because a user's own step may be jitted.
 NUMBA_HOMES = ("kernels/", "networks/map.py")
 XARRAY_HOMES = (
-    "schema.py",
+    "schema/",
     "running.py",
     "training.py",
     "analysis/",

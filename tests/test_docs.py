@@ -78,7 +78,7 @@ def results_page():
     """The page docs/results.md, from the schema."""
     head = """# Results
 
-Every result is an xarray Dataset of the form below. This page is written from `rnndyn/schema.py`, which also builds and
+Every result is an xarray Dataset of the form below. This page is written from `rnndyn/schema/`, which also builds and
 checks the Datasets; do not edit it by hand. Dimensions in brackets are there only for an ensemble of networks, or for
 several sequences.
 

@@ -162,7 +162,9 @@ def _shoot(net, x, starts, tol, iterations) -> tuple[np.ndarray, np.ndarray]:
             break
         here = _defect(net, x, s)
         close = here.close(tol)
-        step = solve_cyclic(here.J, here.g[..., None])[0][..., 0]
+        step, condition = solve_cyclic(here.J, here.g[..., None])
+        # A step from a singular system is rounding alone, and so long that every defect is within the rounding there.
+        step = np.where(condition[:, None, None] < 1 / EPS, step[..., 0], np.nan)
         moved, better = _shortened(net, x, s, step, here.g, close)
         done = close & (~better if tol is None else True)
         final[active], converged[active[done]] = s, True

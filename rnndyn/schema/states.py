@@ -1,0 +1,17 @@
+"""Tables of states and of training."""
+
+from __future__ import annotations
+
+from rnndyn.schema.terms import TRACE, Variable
+
+STATES: dict[str, dict[str, Variable]] = {
+    "run": {
+        "state": Variable((*TRACE, "state"), "1", "state"),
+        "hidden": Variable((*TRACE, "unit"), "1", "hidden activity"),
+        "output": Variable((*TRACE, "output"), "1", "output", optional=True),
+    },
+    "training": {
+        "loss": Variable(("step",), "1", "loss before the step"),
+        "gradient_norm": Variable(("step",), "1", "2-norm of the whole gradient, before clipping"),
+    },
+}
