@@ -59,6 +59,21 @@ def pytest_collection_modifyitems(items):
         for marker, reason in missing.items():
             if marker in item.keywords:
                 item.add_marker(pytest.mark.skip(reason=reason))
+        item.add_marker(pytest.mark.xdist_group(group(item)))
+
+
+SAME_KERNELS = {"tanh": "elman-tanh", "relu": "elman-relu", "gru": "gru-after-keep"}
+
+
+def group(item) -> str:
+    """Tests that go to one worker: those of one cell, so that its kernels are compiled once; else those of a file."""
+    parameters = getattr(item, "callspec", None)
+    for name in ("case", "cell", "kind") if parameters else ():
+        value = parameters.params.get(name)
+        value = getattr(value, "name", value)
+        if isinstance(value, str):
+            return SAME_KERNELS.get(value, value)
+    return item.nodeid.split("::")[0]
 
 
 def gpu() -> bool:

@@ -9,7 +9,6 @@ from scipy.stats import t as student
 
 from rnndyn import dynamics, schema
 from rnndyn.analysis import front
-from rnndyn.analysis.lyapunov import _length, _random_frame
 from rnndyn.analysis.measure import Measure, mover
 from rnndyn.errors import check_device
 from rnndyn.networks.base import Network
@@ -102,7 +101,7 @@ def echo_state_test(
     if confidence >= 1:
         raise ValueError(f"confidence is {confidence}: a number below 1 is wanted, such as 0.95")
     x, batched = front.sequences(nets[0], inputs)
-    length, start = _length(x, steps, warmup)
+    length, start = front.duration(x, steps, warmup)
     rng = as_generator(rng)
     if initial_state is not None:
         sizes = {"state": nets[0].state_size}
@@ -127,7 +126,7 @@ def _of_one(net: Network, x, given, shape: tuple[int, int], start: int, length: 
     """The variables of the result for one network: sequences by trajectories is the shape of its runs."""
     rows, count = shape
     s = np.tile(front.initial_states(net, given, count, rng), (rows, 1))
-    Q = np.repeat(_random_frame(net, rng)[None, :, :1], len(s), axis=0)
+    Q = np.repeat(front.random_frame(net, rng)[None, :, :1], len(s), axis=0)
     with np.errstate(all="ignore"):
         move = mover(course([net], x, s[None]), Q, None, start + length)
         settling, measure = Measure(len(s), 1, False), Measure(len(s), 1, False)

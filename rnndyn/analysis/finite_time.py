@@ -9,7 +9,6 @@ import numpy as np
 from rnndyn import schema
 from rnndyn.analysis import front
 from rnndyn.analysis.growth import mean_and_error
-from rnndyn.analysis.lyapunov import _length, _random_frame, _sequences
 from rnndyn.analysis.measure import Measure, mover
 from rnndyn.errors import check_device
 from rnndyn.schema import Status
@@ -89,14 +88,14 @@ def finite_time_exponents(
     nets = front.networks(net)
     k = front.count(k, "k", nets[0].state_size)
     window = as_integer(window, "window", minimum=1)
-    x, rows, batched = _sequences(nets[0], inputs, initial_state, trajectories)
-    length, start = _length(x, steps, warmup)
+    x, rows, batched = front.trajectories_of(nets[0], inputs, initial_state, trajectories)
+    length, start = front.duration(x, steps, warmup)
     blocks = length // window
     if not blocks:
         raise ValueError(f"window is {window}: at most steps = {length} are wanted, so that one block is whole")
     interval = None if qr_interval == "auto" else as_integer(qr_interval, "qr_interval", minimum=1)
     dt, rng = as_number(time_step, "time_step", above=0), as_generator(rng)
-    drawn = [(front.initial_states(one, initial_state, rows, rng), _random_frame(one, rng)) for one in nets]
+    drawn = [(front.initial_states(one, initial_state, rows, rng), front.random_frame(one, rng)) for one in nets]
     s, frames = (np.stack(parts) for parts in zip(*drawn, strict=True))
     Q = np.repeat(frames[..., :k], rows, axis=0)
     with np.errstate(all="ignore"):

@@ -222,3 +222,78 @@ def count(value: Any, name: str, most: int | None = None) -> int:
     if value is None and most is not None:
         return most
     return as_integer(value, name, minimum=1, maximum=most)
+
+
+def trajectories_of(
+    net: Network, inputs: Any, initial_state: Any, trajectories: Any
+) -> tuple[np.ndarray | None, int, bool]:
+    """How many sequences are asked for, by inputs, initial states or their number.
+
+    Parameters
+    ----------
+    net
+        The network.
+    inputs
+        (B, T, I), (T, I) or None.
+    initial_state
+        (B, S), (S,) or None.
+    trajectories
+        Their number, where it does not follow from the others.
+
+    Returns
+    -------
+    (B, T, I) array or None, int, bool
+        The inputs, the number of sequences B, and whether the result has a batch dimension.
+    """
+    rows = as_integer(trajectories, "trajectories", minimum=1)
+    x, batched = sequences(net, inputs)
+    if x is not None and batched and rows not in (1, len(x)):
+        raise ValueError(f"trajectories is {rows}, but inputs holds {len(x)} sequences: leave trajectories out")
+    given = np.ndim(initial_state) == 2
+    if x is not None and batched:
+        rows = len(x)
+    elif given and rows == 1:
+        rows = len(initial_state)
+    return (None if x is None else np.broadcast_to(x, (rows, *x.shape[1:]))), rows, batched or given or rows > 1
+
+
+def duration(x: np.ndarray | None, steps: Any, warmup: Any) -> tuple[int, int]:
+    """Steps and warmup, as far as the inputs reach.
+
+    Parameters
+    ----------
+    x
+        (B, T, I) or None.
+    steps, warmup
+        As passed by the user.
+
+    Returns
+    -------
+    int, int
+        Those of the run; a warmup that the inputs do not outlast becomes a tenth of them.
+    """
+    steps, warmup = as_integer(steps, "steps", minimum=1), as_integer(warmup, "warmup", minimum=0)
+    if x is None or x.shape[1] >= warmup + steps:
+        return steps, warmup
+    total = x.shape[1]
+    warmup = warmup if total > warmup else total // 10
+    log.info("inputs has %d time steps: %d are used for the warmup, %d count", total, warmup, total - warmup)
+    return total - warmup, warmup
+
+
+def random_frame(net: Network, rng: np.random.Generator) -> np.ndarray:
+    """Orthonormal vectors in general position.
+
+    Parameters
+    ----------
+    net
+        The network.
+    rng
+        The generator to draw from.
+
+    Returns
+    -------
+    (S, S) array
+        Of which the first k columns are taken.
+    """
+    return np.linalg.qr(rng.standard_normal((net.state_size, net.state_size)))[0].astype(net.dtype)

@@ -116,12 +116,12 @@ def lyapunov_spectrum(
     nets = front.networks(net)
     size = nets[0].state_size
     number = None if k == "dimension" else front.count(k, "k", size)
-    x, rows, batched = _sequences(nets[0], inputs, initial_state, trajectories)
-    length, start = _length(x, steps, warmup)
+    x, rows, batched = front.trajectories_of(nets[0], inputs, initial_state, trajectories)
+    length, start = front.duration(x, steps, warmup)
     interval = None if qr_interval == "auto" else as_integer(qr_interval, "qr_interval", minimum=1)
     dt, rng = as_number(time_step, "time_step", above=0), as_generator(rng)
     until = None if until is None else as_number(until, "until", above=0) * dt
-    drawn = [(front.initial_states(one, initial_state, rows, rng), _random_frame(one, rng)) for one in nets]
+    drawn = [(front.initial_states(one, initial_state, rows, rng), front.random_frame(one, rng)) for one in nets]
     s, frames = (np.stack(parts) for parts in zip(*drawn, strict=True))
 
     def measured(k: int) -> tuple[Summary, int]:
@@ -236,36 +236,6 @@ def _constant(net: Any, rows: int, k: int) -> Summary:
 
 
 # ---- arguments and result --------------------------------------------------------------------------------------------
-
-
-def _sequences(net: Network, inputs: Any, initial_state: Any, trajectories: Any) -> tuple[np.ndarray | None, int, bool]:
-    """Inputs (B, T, I) or None, the number of sequences B, and whether the result has a batch dimension."""
-    rows = as_integer(trajectories, "trajectories", minimum=1)
-    x, batched = front.sequences(net, inputs)
-    if x is not None and batched and rows not in (1, len(x)):
-        raise ValueError(f"trajectories is {rows}, but inputs holds {len(x)} sequences: leave trajectories out")
-    given = np.ndim(initial_state) == 2
-    if x is not None and batched:
-        rows = len(x)
-    elif given and rows == 1:
-        rows = len(initial_state)
-    return (None if x is None else np.broadcast_to(x, (rows, *x.shape[1:]))), rows, batched or given or rows > 1
-
-
-def _length(x: np.ndarray | None, steps: Any, warmup: Any) -> tuple[int, int]:
-    """Steps and warmup, as far as the inputs reach."""
-    steps, warmup = as_integer(steps, "steps", minimum=1), as_integer(warmup, "warmup", minimum=0)
-    if x is None or x.shape[1] >= warmup + steps:
-        return steps, warmup
-    total = x.shape[1]
-    warmup = warmup if total > warmup else total // 10
-    front.log.info("inputs has %d time steps: %d are used for the warmup, %d count", total, warmup, total - warmup)
-    return total - warmup, warmup
-
-
-def _random_frame(net: Network, rng: np.random.Generator) -> np.ndarray:
-    """Orthonormal vectors (S, S) in general position, of which the first k are taken."""
-    return np.linalg.qr(rng.standard_normal((net.state_size, net.state_size)))[0].astype(net.dtype)
 
 
 def _is_linear(net: Network) -> bool:

@@ -12,8 +12,9 @@ from rnndyn.kernels.cache import cached
 
 # Only contraction to fused multiply-adds: NaN checks and the order of sums stay as written.
 FLAGS = {"error_model": "numpy", "fastmath": {"contract"}}
-# Everything below a kernel is inlined: a call with a dozen blocks and arrays costs as much as a small tile.
-INLINED = FLAGS | {"forceinline": True}
+# Everything below a kernel is inlined: a call with a dozen blocks and arrays costs as much as a small tile. No C code
+# calls it, so it needs no entry from there, which would take a seventh of the time to compile.
+INLINED = FLAGS | {"forceinline": True, "no_cfunc_wrapper": True}
 
 
 def register_bytes():

@@ -7,7 +7,6 @@ import rnndyn as rd
 GAINS = (0.8, 0.9, 1.0, 1.1, 1.25, 1.5, 2.0, 3.0)
 LINEAR_GAINS = (0.95, 1.0, 1.05)
 KINDS = ("orthogonal", "gaussian")
-NODES = 200  # of the Gauss-Hermite rule
 SEED = 0
 
 
@@ -38,45 +37,20 @@ def linear(gain: float, units: int, steps: int) -> dict:
     }
 
 
-def average(f, q: float) -> float:
-    """<f(x)> over a Gaussian of variance q."""
-    nodes, weights = np.polynomial.hermite_e.hermegauss(NODES)
-    return float(weights @ f(np.sqrt(q) * nodes) / np.sqrt(2 * np.pi))
-
-
-def variance(gain: float) -> float:
-    """The stable solution of q = gain^2 <tanh^2>; the iteration creeps near gain 1, so bisection."""
-    if gain <= 1:
-        return 0.0
-    low, high = 1e-9, gain**2
-    for _ in range(100):
-        q = 0.5 * (low + high)
-        low, high = (q, high) if gain**2 * average(lambda x: np.tanh(x) ** 2, q) > q else (low, q)
-    return q
-
-
-def mean_field(kind: str, gain: float) -> dict:
-    """Largest and mean exponent of a large network, nats a step."""
-    q = variance(gain)
-    slopes = average(lambda x: np.cosh(x) ** -4.0, q)
-    logs = average(lambda x: -2 * np.log(np.cosh(x)), q)
-    return {
-        "expected": 0.5 * np.log(gain**2 * slopes),
-        "expected_mean": np.log(gain) + logs - (0.5 if kind == "gaussian" else 0.0),
-    }
-
-
 def tanh_network(kind: str, gain: float, units: int, steps: int) -> dict:
     """Full spectrum of a random tanh network."""
     net = rd.Elman.random(units, gain=gain, recurrent=kind, rng=SEED)
     spectrum = rd.lyapunov_spectrum(net, steps=steps, warmup=steps, rng=SEED)
+    theory = rd.theory.mean_field(gain, connectivity=kind)
     return {
         "kind": kind,
         "gain": gain,
         "largest": spectrum.exponent[0].item(),
         "stderr": spectrum.stderr[0].item(),
         "mean": float(spectrum.exponent.mean()),
-    } | mean_field(kind, gain)
+        "expected": theory.exponent,
+        "expected_mean": theory.mean_exponent,
+    }
 
 
 def spread(kind: str, gain: float, units: int, steps: int) -> dict:

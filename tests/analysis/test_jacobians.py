@@ -79,11 +79,11 @@ def test_two_units_over_very_many_steps_against_mpmath(steps):
 
 
 @pytest.mark.slow
-def test_linear_networks_over_very_many_steps():
+def test_linear_networks_over_many_steps():
     for gain in (0.5, 2.0):
         Q = np.linalg.qr(np.random.default_rng(0).standard_normal((3, 3)))[0]
-        ds = rd.jacobian_products(rd.Linear(None, gain * Q), steps=100_000, every=50_000)
-        assert ds.time.values.tolist() == [50_000, 100_000]
+        ds = rd.jacobian_products(rd.Linear(None, gain * Q), steps=20_000, every=10_000)
+        assert ds.time.values.tolist() == [10_000, 20_000]
         wanted = ds.time * np.log(gain)
         assert np.abs(ds.log_singular_value / wanted - 1).max() < 1e-14
         assert np.abs(ds.bound / wanted - 1).max() < 1e-10
