@@ -151,3 +151,24 @@ def complex_step(f, x, h=1e-30):
     if not columns.size:
         return np.zeros(np.shape(f(x.astype(complex))) + x.shape)
     return np.moveaxis(columns, 0, -1).reshape(columns.shape[1:] + x.shape)
+
+
+# ---- hidden Markov models ----------------------------------------------------------------------------------------
+def hmm_likelihood(initial, A, B, x):
+    """Rabiner 1989 eq 19-21: alpha_1 = pi b(x_1), alpha_{t+1}(j) = [sum_i alpha_t(i) a_ij] b_j(x_{t+1}), summed."""
+    alpha = initial * B[:, x[0]]
+    for symbol in x[1:]:
+        alpha = (A.T @ alpha) * B[:, symbol]
+    return alpha.sum()
+
+
+def hmm_paths(initial, A, B, x):
+    """All K^T paths of states (n, T), and the joint probability of each with x, Rabiner 1989 eq 13-16."""
+    paths = np.array(list(np.ndindex(*[len(initial)] * len(x))))
+    probabilities = []
+    for z in paths:
+        p = initial[z[0]] * B[z[0], x[0]]
+        for t in range(1, len(x)):
+            p = p * A[z[t - 1], z[t]] * B[z[t], x[t]]
+        probabilities.append(p)
+    return paths, np.array(probabilities)

@@ -173,3 +173,25 @@ def results():
     """One of each, as `rnndyn.analyze.analyze` gives them."""
     makers = (run, fixed_points, transitions, lyapunov_spectrum, jacobian_products, gradient_flow)
     return {make.__name__: make() for make in makers}
+
+
+def hmm_filter(batch=None, time=20, states=3, **further):
+    shape = () if batch is None else (batch,)
+    belief = np.random.default_rng(4).dirichlet(np.ones(states), (*shape, time))
+    variables = {"predicted_belief": belief, "filtered_belief": belief, "loglik_t": np.full((*shape, time), -1.0)}
+    variables |= {"loglik": np.full(shape, -float(time)), "status": np.zeros(shape, int)}
+    return schema.build("hmm_smoother" if further else "hmm_filter", variables | further)
+
+
+def hmm_smoother(batch=None, time=20, states=3):
+    shape = (time, states) if batch is None else (batch, time, states)
+    return hmm_filter(batch, time, states, smoothed_belief=np.full(shape, 1 / states))
+
+
+def markov_chain(cells=3, size=2):
+    count = np.ones((cells, cells), int)
+    variables = {"transition": count / cells, "count": count, "occupation": np.full(cells, 1 / cells)}
+    variables |= {"lumpability_residual": np.full(cells, 0.1), "lumpability_floor": np.full(cells, 0.05)}
+    scalars = ("entropy_rate", "entropy_rate_gap", "loglik", "loglik_gap", "loglik_gap_stderr")
+    variables |= {name: 0.0 for name in scalars} | {"center": np.zeros((cells, size))}
+    return schema.build("markov_chain", variables | {"status": np.zeros(cells, int)})

@@ -8,6 +8,7 @@ from rnndyn.plot.gradients import gradient_flow, jacobian_products
 from rnndyn.plot.growth import covariant_lyapunov_vectors, echo_state_test, finite_time_exponents
 from rnndyn.plot.learning import training
 from rnndyn.plot.lyapunov import lyapunov_spectrum
+from rnndyn.plot.markov import hmm_filter, hmm_smoother, markov_chain
 from rnndyn.plot.paths import gate_paths, gradient_paths
 from rnndyn.plot.points import eigenvalues, fixed_points
 from rnndyn.plot.slow_points import slow_points
@@ -23,8 +24,11 @@ __all__ = [
     "gate_paths",
     "gradient_flow",
     "gradient_paths",
+    "hmm_filter",
+    "hmm_smoother",
     "jacobian_products",
     "lyapunov_spectrum",
+    "markov_chain",
     "run",
     "slow_points",
     "training",

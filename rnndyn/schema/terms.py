@@ -23,6 +23,8 @@ DIMENSIONS = {
     "manifold": "slow manifolds: line, ring and higher-dimensional attractors",
     "path": "ways of a gradient: through the gates of one step, or through all steps",
     "length": "recurrent factors of a path, from 0",
+    "cell": "cells of a partition of the states, numbered from 0",
+    "next_cell": "cells one step later",
     "sample": "states at equal arc length along a slow manifold",
 }
 LEADING = ("network", "batch")  # present only for an ensemble, or for several sequences

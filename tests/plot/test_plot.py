@@ -26,6 +26,9 @@ PLOTS = {
     "gradient_flow": (plot.gradient_flow, synthetic.gradient_flow),
     "gate_paths": (plot.gate_paths, synthetic.gate_paths),
     "gradient_paths": (plot.gradient_paths, synthetic.gradient_paths),
+    "hmm_filter": (plot.hmm_filter, synthetic.hmm_filter),
+    "hmm_smoother": (plot.hmm_smoother, synthetic.hmm_smoother),
+    "markov_chain": (plot.markov_chain, synthetic.markov_chain),
 }
 every_plot = pytest.mark.parametrize("name", PLOTS)
 
@@ -312,3 +315,17 @@ def test_distances_stand_beside_the_exponent_and_the_verdict():
     ds = synthetic.echo_state_test()
     ds.distance[:] = 0  # all met at once
     plot.echo_state_test(ds).figure.canvas.draw()
+
+
+def test_beliefs_are_drawn_for_six_states_at_the_most_and_gaps_are_named():
+    assert labels(plot.hmm_filter(synthetic.hmm_filter())) == ["0", "1", "2"]
+    ax = plot.hmm_smoother(synthetic.hmm_smoother(batch=2, states=9), sequence=1)
+    assert len(ax.lines) == 6 and ax.get_ylabel() == "Probability of the state, 6 of 9"
+    ds = synthetic.hmm_filter()
+    ds.filtered_belief[5:] = np.nan
+    assert plot.hmm_filter(ds).get_title("right") == "not known at some times"
+
+
+def test_the_residual_of_each_cell_stands_over_its_floor():
+    ax = plot.markov_chain(synthetic.markov_chain(4))
+    assert len(ax.patches) == 4 and ax.lines[0].get_ydata().tolist() == [0.1] * 4
