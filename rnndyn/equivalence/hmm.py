@@ -152,7 +152,7 @@ class HMM(Probabilities):  # numpydoc ignore=PR02
         """
         data = self._symbols(x, lengths)
         made = passes.forward(self._tables, data)
-        smoothed, _ = passes.backward(self._tables, data, made)
+        smoothed, _ = passes.backward(self._tables, data, made, counting=False)
         return self._dataset("hmm_smoother", data, made, {"x": x, "lengths": lengths}, smoothed_belief=smoothed)
 
     def expected_counts(self, x: Any, *, lengths: Any = None) -> Counts:
@@ -199,11 +199,7 @@ class HMM(Probabilities):  # numpydoc ignore=PR02
         (T,) array, float
             The states, and the log of their joint probability with the symbols; of several sequences (B, T) and (B,).
             Impossible symbols have the states -1 and -inf. Of equally probable states the lowest is taken, as far as
-            rounding can tell.
-
-        Notes
-        -----
-        Cost O(T K^2), memory O(T K).
+            rounding can tell. Cost O(T K^2), memory O(T K).
 
         Examples
         --------
@@ -490,10 +486,10 @@ class HMM(Probabilities):  # numpydoc ignore=PR02
         wide = np.repeat(made.wide, data.lengths)
         beliefs = {"predicted_belief": made.predicted, "filtered_belief": made.filtered}
         for name, values in beliefs.items():
-            values[wide] = np.exp(values[wide])
             # The belief predicted for an impossible symbol is the last one that there is.
             dead = ~np.isfinite(made.log_scale) if name == "filtered_belief" else np.isnan(made.log_scale)
             values[dead] = np.nan
+            values[wide] = np.exp(values[wide])
         found = {name: data.padded(values, np.nan) for name, values in (beliefs | further).items()}
         found["loglik_t"] = data.padded(made.log_scale, np.nan)
         status = np.where(impossible, Status.ZERO_PROBABILITY, Status.OK)

@@ -8,20 +8,23 @@ import numpy as np
 
 from rnndyn.equivalence.sequences import Sequences
 from rnndyn.kernels.cpu import markov
-from rnndyn.kernels.jit import parallel, threads_for
+from rnndyn.kernels.cpu.markov_lanes import ROWS, SLOTS
+from rnndyn.kernels.jit import WIDTH, parallel, threads_for
 
-# Beliefs of 1e-250 (`markov.SMALLEST`) times two probabilities of this size are still normal floats: nothing vanishes
-# unseen in a step. Models with smaller probabilities are done in logarithms from the outset.
+# Beliefs of 1e-250 (`SMALLEST` of the kernels) times two probabilities of this size are still normal floats: nothing
+# vanishes unseen in a step. Models with smaller probabilities are done in logarithms from the outset.
 SMALLEST = 1e-20
-GROUPS = 64  # of sequences, in which counts are added up: fixed, so that sums do not depend on the threads
+GROUPS = 32  # of units, in which counts are added up: fixed, so that sums do not depend on the threads
+LANES = WIDTH["float64"]  # sequences side by side
 
 
 class Tables(NamedTuple):
-    """What the kernels read: (initial, A, A', B'), the logarithms of the same, and B itself."""
+    """What the kernels read: (initial, A, A', B'), the logarithms of the same, B itself; the first in whole tiles."""
 
     model: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
     logs: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
     emission: np.ndarray
+    padded: tuple[np.ndarray, np.ndarray, np.ndarray]
     tiny: bool  # whether a probability is too small for numbers
 
 
@@ -49,13 +52,15 @@ def tables(initial: np.ndarray, transition: np.ndarray, emission: np.ndarray) ->
     with np.errstate(divide="ignore"):
         logs = tuple(np.log(a) for a in model)
     least = min(a[a > 0].min() for a in (initial, transition, emission))
-    return Tables(model, logs, np.array(emission), bool(least < SMALLEST))  # type: ignore[arg-type]
+    more = -len(initial) % ROWS
+    padded = tuple(np.pad(a, (0, more)) for a in model[:3])
+    return Tables(model, logs, np.array(emission), padded, bool(least < SMALLEST))  # type: ignore[arg-type]
 
 
 def forward(of: Tables, data: Sequences, *, keep: bool = True) -> Forward:
-    """Run the filter; without ``keep`` only ``log_scale`` and ``loglik`` are worth reading."""
+    """Run the filter; without ``keep`` only ``loglik`` is worth reading."""
     states, count = len(of.model[0]), len(data.starts) - 1
-    groups = min(GROUPS, max(count, 1))
+    order, groups = _units(data)
     rows = len(data.x) if keep else 2 * groups
     made = Forward(
         np.empty((rows, states)),
@@ -64,36 +69,48 @@ def forward(of: Tables, data: Sequences, *, keep: bool = True) -> Forward:
         np.empty(count),
         np.full(count, of.tiny),
     )
+    work = (
+        _room(of, groups), np.empty((groups, 2, LANES)), np.empty((groups, LANES), np.int64),
+        np.empty((groups, LANES, 2)), np.zeros((1, LANES)),
+    )  # fmt: skip
     with parallel(_threads(data, states, groups)):
-        markov.forward(data.x, data.starts, groups, of.model, of.logs, *made, keep)
+        markov.forward(data.x, data.starts, order, groups, of.model, of.logs, of.padded, work, *made, keep)
     return made
 
 
-def backward(of: Tables, data: Sequences, made: Forward, *, keep: bool = True) -> tuple[np.ndarray, Counts]:
-    """Smoothed beliefs (with ``keep``) and expected counts of all possible sequences together."""
+def backward(
+    of: Tables, data: Sequences, made: Forward, *, keep: bool = True, counting: bool = True
+) -> tuple[np.ndarray, Counts]:
+    """Smoothed beliefs (with ``keep``), and (with ``counting``) expected counts of all possible sequences together."""
     states, symbols = of.emission.shape
-    groups = min(GROUPS, max(len(data.starts) - 1, 1))
+    order, groups = _units(data)
+    room = _room(of, groups)
     smoothed = np.full((len(data.x) if keep else 2 * groups, states), np.nan)
     initial, counts = np.zeros((groups, states)), np.zeros((groups, 2, states, states))
+    wide = room.shape[2]
+    together = np.zeros((groups, wide, wide, LANES) if counting and len(order) >= LANES else (groups, 0, 0, LANES))
     emitted = np.zeros((groups, symbols, states))
     with parallel(_threads(data, states, groups)):
         markov.backward(
-            data.x, data.starts, groups, of.model, of.logs, made.predicted, made.filtered, made.loglik, made.wide,
-            smoothed, keep, np.empty((groups, states)), initial, counts, emitted,
+            data.x, data.starts, order, groups, of.model, of.logs, of.padded, (room, np.zeros((1, LANES))),
+            made.predicted, made.filtered, made.loglik, made.wide, smoothed, keep, np.empty((groups, states)), initial,
+            counts, together, emitted, counting,
         )  # fmt: skip
     by_number, by_log = counts.sum(axis=0)
+    if together.size:
+        by_number += together.sum(axis=(0, 3))[:states, :states]
     return smoothed, Counts(initial.sum(axis=0), by_number * of.model[1] + by_log, emitted.sum(axis=0).T)
 
 
 def viterbi(of: Tables, data: Sequences) -> np.ndarray:
     """Most probable states of all sequences, -1 where there are none."""
     states = len(of.model[0])
-    groups = min(GROUPS, max(len(data.starts) - 1, 1))
+    order, groups = _units(data)
     path = np.empty(len(data.x), np.int64)
-    came = np.empty((len(data.x), states), np.int32)
-    room = np.empty((groups, 2, states)), came, np.empty((groups, states), np.int64)
+    came = np.zeros((len(data.x), states), np.int32)
+    score, origin = np.empty((groups, 2, states)), np.empty((groups, states), np.int64)
     with parallel(_threads(data, states, groups)):
-        markov.viterbi(data.x, data.starts, groups, of.logs, *room, path)
+        markov.viterbi(data.x, data.starts, order, groups, of.logs, _room(of, groups), score, origin, came, path)
     return path
 
 
@@ -128,6 +145,16 @@ def sample_posterior(of: Tables, data: Sequences, count: int, rng: np.random.Gen
             rng.random(paths.shape), np.empty((groups, states)), paths,
         )  # fmt: skip
     return paths
+
+
+def _units(data: Sequences) -> tuple[np.ndarray, int]:
+    """Sequences by length, and into how many groups their units are dealt."""
+    order = np.argsort(data.lengths, kind="stable")
+    return order, min(GROUPS, max(1, -(-len(order) // LANES)))
+
+
+def _room(of: Tables, groups: int) -> np.ndarray:
+    return np.zeros((groups, SLOTS, len(of.padded[0]), LANES))
 
 
 def _threads(data: Sequences, states: int, groups: int) -> int:

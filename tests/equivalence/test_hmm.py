@@ -224,6 +224,25 @@ def test_a_sequence_does_not_feel_the_others(seed, lengths):
         np.testing.assert_allclose(total, np.sum(parts, axis=0), atol=1e-12)
 
 
+@pytest.mark.parametrize("hmm", [APART, ZEROS, rd.HMM([1.0, 0.0], [[0.5, 0.5], [0.0, 1.0]], np.eye(2))])
+def test_impossible_and_lost_sequences_do_not_disturb_those_beside_them(hmm):
+    """Done side by side: some impossible, some that leave the floats, at different times."""
+    rng = np.random.default_rng(5)
+    many = [np.repeat([0, 1], [20 * n, 20]) for n in range(9)] + [rng.integers(0, 2, n) for n in range(9)]
+    many += [np.repeat([0, 1], [600, 700])] * (1 if UNCOMPILED else 9)
+    ds = hmm.smooth(many)
+    assert bits(ds.loglik) == bits([hmm.loglik(one) for one in many])
+    for n, one in enumerate(many):
+        alone = hmm.smooth(one)
+        for name in ("predicted_belief", "filtered_belief", "smoothed_belief", "loglik_t"):
+            assert bits(ds[name][n, : len(one)]) == bits(alone[name])
+        assert ds.status[n] == alone.status
+    alone = [hmm.expected_counts(one) for one in many]
+    for total, parts in zip(hmm.expected_counts(many), zip(*alone, strict=True), strict=True):
+        np.testing.assert_allclose(total, np.sum(parts, axis=0), rtol=1e-12, atol=1e-12)
+    assert hmm.viterbi(many)[1].tolist() == [hmm.viterbi(one)[1] for one in many]
+
+
 @pytest.mark.compiled
 def test_results_do_not_depend_on_the_number_of_threads():
     import numba

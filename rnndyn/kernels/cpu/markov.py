@@ -8,17 +8,18 @@ The backward pass takes no second likelihood, which can overflow: it carries the
 probabilities of where each state came from, ``filtered_i A_ij / predicted_j``.
 
 ``x`` holds the symbols of all sequences, ``starts`` where each begins, with the end of the last. ``model`` is (initial,
-A, A', B') and ``logs`` the logarithms of the same. Sequences are dealt to groups, whose number is the caller's.
+A, A', B'), ``logs`` the logarithms of the same, ``padded`` (initial, A, A') in whole tiles. ``order`` holds the
+sequences by length: as many as a register has lanes make a unit, whose members are done side by side
+(:mod:`rnndyn.kernels.cpu.markov_lanes`); what is left over is done one by one. Units are dealt to groups, whose number
+is the caller's. The same bits come out of either.
 """
 
 import math
 
-import numpy as np
 from numba import prange
 
+from rnndyn.kernels.cpu.markov_lanes import SMALLEST, add_log, backward_lanes, forward_lanes, viterbi_lanes
 from rnndyn.kernels.jit import kernel, routine
-
-SMALLEST = 1e-250  # of a belief that is not zero; see rnndyn.equivalence.passes for the other half of the guard
 
 
 @routine
@@ -70,10 +71,12 @@ def place(start, t, keep, group):
 
 
 @routine
-def scaled_forward(x, start, end, model, predicted, filtered, log_scale, keep, group):
+def scaled_forward(x, n, starts, model, room, tally, log_scale, loglik, keep, group):
     """Whether all beliefs of one sequence could be held as numbers; they are then filled in."""
     initial, A, _, B = model
-    states = len(initial)
+    predicted, filtered = room
+    states, start, end = len(initial), starts[n], starts[n + 1]
+    tally[0, 0], tally[0, 1] = 1.0, 0.0
     for t in range(end - start):
         row = place(start, t, keep, group)
         p, f, b = predicted[row], filtered[row], B[x[start + t]]
@@ -87,9 +90,9 @@ def scaled_forward(x, start, end, model, predicted, filtered, log_scale, keep, g
             f[j] = p[j] * b[j]
             total += f[j]
         if total == 0:  # the data are impossible: nothing is known from here on
-            log_scale[start + t] = -math.inf
-            for s in range(start + t + 1, end):
-                log_scale[s] = math.nan
+            loglik[n] = -math.inf
+            for s in range(start + t, end):
+                log_scale[s] = -math.inf if s == start + t else math.nan
             return True
         inverse, least = 1 / total, 1.0
         for j in range(states):
@@ -97,15 +100,20 @@ def scaled_forward(x, start, end, model, predicted, filtered, log_scale, keep, g
             least = min(least, f[j] if f[j] > 0 else 1.0)
         if least < SMALLEST:
             return False
-        log_scale[start + t] = math.log(total)
+        add_log(tally, 0, total)
+        if keep:
+            log_scale[start + t] = math.log(total)
+    loglik[n] = tally[0, 1] + math.log(tally[0, 0])
     return True
 
 
 @routine
-def log_forward(x, start, end, logs, predicted, filtered, log_scale, keep, group):
-    """The same in logarithms."""
+def log_forward(x, n, starts, logs, room, log_scale, loglik, keep, group):
+    """The same in logarithms, whose sum carries its rounding along."""
     initial, A, _, B = logs
-    states = len(initial)
+    predicted, filtered = room
+    states, start, end = len(initial), starts[n], starts[n + 1]
+    loglik[n], lost = 0.0, 0.0
     for t in range(end - start):
         row = place(start, t, keep, group)
         p, f, b = predicted[row], filtered[row], B[x[start + t]]
@@ -117,44 +125,55 @@ def log_forward(x, start, end, logs, predicted, filtered, log_scale, keep, group
         for j in range(states):
             f[j] = p[j] + b[j]
         total = log_total(f)
-        log_scale[start + t] = total
         if total == -math.inf:
-            for s in range(start + t + 1, end):
-                log_scale[s] = math.nan
+            loglik[n] = total
+            for s in range(start + t, end):
+                log_scale[s] = total if s == start + t else math.nan
             return
+        log_scale[start + t] = total
         for j in range(states):
             f[j] -= total
+        new = loglik[n] + total - lost
+        lost = (new - loglik[n]) - (total - lost)
+        loglik[n] = new
 
 
 @routine
-def sum_of(log_scale, start, end):
-    """Sum with its rounding carried along; -inf where the data are impossible."""
-    total, lost = 0.0, 0.0
-    for t in range(start, end):
-        value = log_scale[t]
-        if value == -math.inf:
-            return value
-        new = total + value
-        lost += (total - new) + value if abs(total) >= abs(value) else (value - new) + total
-        total = new
-    return total + lost
+def unit_of(order, unit, lanes):
+    """Members of a unit."""
+    return order[unit * lanes : min(len(order), (unit + 1) * lanes)]
 
 
 @kernel
-def forward(x, starts, groups, model, logs, predicted, filtered, log_scale, loglik, wide, keep):
-    """Predicted and filtered beliefs, the log of each step's normaliser, and their sum.
+def forward(x, starts, order, groups, model, logs, padded, work, predicted, filtered, log_scale, loglik, wide, keep):
+    """Predicted and filtered beliefs, the log of each step's normaliser, and the log-likelihood.
 
     ``wide`` says which sequences are to be done in logarithms from the outset, and comes back with those that were.
+    Without ``keep``, beliefs have two rows for each group, and only ``loglik`` is a result.
     """
-    count = len(starts) - 1
+    room, sums, ends, tally, zero = work
+    lanes = room.shape[3]
+    units = (len(order) + lanes - 1) // lanes
     for group in prange(groups):
-        for n in range(count * group // groups, count * (group + 1) // groups):
-            start, end = starts[n], starts[n + 1]
-            if not wide[n]:
-                wide[n] = not scaled_forward(x, start, end, model, predicted, filtered, log_scale, keep, group)
-            if wide[n]:
-                log_forward(x, start, end, logs, predicted, filtered, log_scale, keep, group)
-            loglik[n] = sum_of(log_scale, start, end)
+        for unit in range(units * group // groups, units * (group + 1) // groups):
+            members = unit_of(order, unit, lanes)
+            together = len(members) == lanes
+            for n in members:
+                together = together and not wide[n]
+            if together:
+                results = predicted, filtered, log_scale, loglik, wide
+                forward_lanes(
+                    x, starts, members, padded, model[3], room[group], sums[group], ends[group], tally[group],
+                    zero, results, keep,
+                )  # fmt: skip
+            for n in members:
+                beliefs = predicted, filtered
+                if not together and not wide[n]:
+                    wide[n] = not scaled_forward(
+                        x, n, starts, model, beliefs, tally[group], log_scale, loglik, keep, group
+                    )
+                if wide[n]:
+                    log_forward(x, n, starts, logs, beliefs, log_scale, loglik, keep, group)
 
 
 @routine
@@ -188,38 +207,81 @@ def log_back(A, before, predicted, after, smoothed, counts):
                 counts[i, j] += share
 
 
+@routine
+def backward_alone(x, n, starts, model, logs, beliefs, wide, smoothed, keep, ratio, counted, group):
+    """Smoother of one sequence."""
+    initial, counts, emitted = counted
+    predicted, filtered = beliefs
+    start, end = starts[n], starts[n + 1]
+    for t in range(end - start - 1, -1, -1):
+        f, g = filtered[start + t], smoothed[place(start, t, keep, group)]
+        if t == end - start - 1:
+            for j in range(len(g)):
+                g[j] = math.exp(f[j]) if wide else f[j]
+        else:
+            after = smoothed[place(start, t + 1, keep, group)]
+            if wide:
+                log_back(logs[1], f, predicted[start + t + 1], after, g, counts[1])
+            else:
+                back(model[2], f, predicted[start + t + 1], after, ratio, g, counts[0])
+        symbol = x[start + t]
+        for j in range(len(g)):
+            emitted[symbol, j] += g[j]
+            if t == 0:
+                initial[j] += g[j]
+
+
 @kernel
 def backward(
-    x, starts, groups, model, logs, predicted, filtered, loglik, wide, smoothed, keep, ratio, initial, counts, emitted
+    x,
+    starts,
+    order,
+    groups,
+    model,
+    logs,
+    padded,
+    work,
+    predicted,
+    filtered,
+    loglik,
+    wide,
+    smoothed,
+    keep,
+    ratio,
+    initial,
+    counts,
+    together_counts,
+    emitted,
+    counting,
 ):
     """Smoothed beliefs, and expected counts by group: of first states, transitions and emissions.
 
-    ``counts`` (group, 2, state, state) has the sequences done in numbers, without the factor A, and the wide ones.
-    Impossible sequences have no smoothed belief and do not count.
+    ``counts`` (group, 2, state, state) has the sequences done in numbers, without the factor A, and the wide ones;
+    ``together_counts`` (group, state, state, lane) those done side by side, without the factor A. Impossible sequences
+    have no smoothed belief and do not count.
     """
-    count = len(starts) - 1
+    room, zero = work
+    lanes = room.shape[3]
+    units = (len(order) + lanes - 1) // lanes
     for group in prange(groups):
-        for n in range(count * group // groups, count * (group + 1) // groups):
-            start, end = starts[n], starts[n + 1]
-            if loglik[n] == -math.inf:
+        for unit in range(units * group // groups, units * (group + 1) // groups):
+            members = unit_of(order, unit, lanes)
+            together = len(members) == lanes
+            for n in members:
+                together = together and not wide[n] and loglik[n] > -math.inf
+            if together:
+                counted = initial[group], together_counts[group], emitted[group]
+                backward_lanes(
+                    x, starts, members, padded, predicted, filtered, room[group], zero, smoothed, keep, counting,
+                    counted,
+                )  # fmt: skip
                 continue
-            for t in range(end - start - 1, -1, -1):
-                row, f = place(start, t, keep, group), filtered[start + t]
-                g = smoothed[row]
-                if t == end - start - 1:
-                    for j in range(len(g)):
-                        g[j] = math.exp(f[j]) if wide[n] else f[j]
-                else:
-                    after = smoothed[place(start, t + 1, keep, group)]
-                    if wide[n]:
-                        log_back(logs[1], f, predicted[start + t + 1], after, g, counts[group, 1])
-                    else:
-                        back(model[2], f, predicted[start + t + 1], after, ratio[group], g, counts[group, 0])
-                symbol = x[start + t]
-                for j in range(len(g)):
-                    emitted[group, symbol, j] += g[j]
-                    if t == 0:
-                        initial[group, j] += g[j]
+            for n in members:
+                if loglik[n] > -math.inf:
+                    backward_alone(
+                        x, n, starts, model, logs, (predicted, filtered), wide[n], smoothed, keep, ratio[group],
+                        (initial[group], counts[group], emitted[group]), group,
+                    )  # fmt: skip
 
 
 @routine
@@ -273,40 +335,57 @@ def sample(groups, model, uniform, states, symbols):
                 symbols[n, t] = drawn(emission[z], uniform[n, t, 1])
 
 
-@kernel
-def viterbi(x, starts, groups, logs, score, came, best, path):
-    """Most probable path of each sequence; -1 where there is none. Of equals the lowest state."""
+@routine
+def viterbi_alone(x, n, starts, logs, score, came, origin):
+    """Best scores of one sequence; which of the two rows is the last."""
     initial, A, _, B = logs
-    states = len(initial)
-    count = len(starts) - 1
+    states, start, end = len(initial), starts[n], starts[n + 1]
+    for t in range(end - start):
+        now, before, b = score[t % 2], score[1 - t % 2], B[x[start + t]]
+        for j in range(states):
+            now[j] = initial[j] if t == 0 else before[0] + A[0, j]
+            origin[j] = 0
+        if t > 0:
+            for i in range(1, states):
+                reached = before[i]
+                for j in range(states):
+                    value = reached + A[i, j]
+                    better = value > now[j]
+                    now[j] = value if better else now[j]
+                    origin[j] = i if better else origin[j]
+        for j in range(states):
+            now[j] += b[j]
+            came[start + t, j] = origin[j]
+    return (end - start - 1) % 2
+
+
+@routine
+def follow(n, starts, came, last, path):
+    """Path that ends in the best of the last scores; -1 where all are impossible."""
+    z = 0
+    for j in range(len(last)):
+        if last[j] > last[z]:
+            z = j
+    possible = last[z] > -math.inf
+    for t in range(starts[n + 1] - 1, starts[n] - 1, -1):
+        path[t] = z if possible else -1
+        z = came[t, z]
+
+
+@kernel
+def viterbi(x, starts, order, groups, logs, room, score, origin, came, path):
+    """Most probable path of each sequence; -1 where there is none. Of equals the lowest state."""
+    lanes, states = room.shape[3], came.shape[1]
+    units = (len(order) + lanes - 1) // lanes
     for group in prange(groups):
-        for n in range(count * group // groups, count * (group + 1) // groups):
-            start, end = starts[n], starts[n + 1]
-            for t in range(start, end):
-                now, b, origin = score[group, (t - start) % 2], B[x[t]], best[group]
-                if t == start:
-                    for j in range(states):
-                        now[j] = initial[j] + b[j]
-                    continue
-                before = score[group, (t - start + 1) % 2]
-                for j in range(states):
-                    now[j] = -math.inf
-                    origin[j] = 0
-                for i in range(states):
-                    reached = before[i]
-                    for j in range(states):
-                        value = reached + A[i, j]
-                        better = value > now[j]
-                        now[j] = value if better else now[j]
-                        origin[j] = i if better else origin[j]
-                for j in range(states):
-                    now[j] += b[j]
-                    came[t, j] = origin[j]
-            if end == start:
-                continue
-            last = score[group, (end - start - 1) % 2]
-            z = np.argmax(last)
-            possible = last[z] > -math.inf
-            for t in range(end - 1, start - 1, -1):
-                path[t] = z if possible else -1
-                z = came[t, z]
+        for unit in range(units * group // groups, units * (group + 1) // groups):
+            members = unit_of(order, unit, lanes)
+            together = len(members) == lanes
+            row = viterbi_lanes(x, starts, members, logs, room[group], came) if together else 0
+            for lane in range(len(members)):
+                n = members[lane]
+                if together:
+                    follow(n, starts, came, room[group, row, :states, lane], path)
+                else:
+                    row = viterbi_alone(x, n, starts, logs, score[group], came, origin[group])
+                    follow(n, starts, came, score[group, row], path)
