@@ -93,7 +93,7 @@ def to_markov_chain(
     Notes
     -----
     Exact only for a Markov partition, as piecewise-linear expanding maps may have one; k-means gives an approximation.
-    A slope of exactly 2 is a trap: floats run out of binary digits, and the map comes to rest after some 50 steps. Cost
+    A slope of few binary digits, such as 2 or 3/2, is a trap: floats run out of digits, and the map comes to rest. Cost
     of the run, O(T S cells) for the labels, O(T log T + cells^2) for the counts.
 
     Examples
