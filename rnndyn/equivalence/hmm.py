@@ -483,13 +483,14 @@ class HMM(Probabilities):  # numpydoc ignore=PR02
 
     def _dataset(self, kind: str, data: Sequences, made: passes.Forward, call: dict, **further: np.ndarray) -> Dataset:
         impossible = made.loglik == -np.inf
-        wide = np.repeat(made.wide, data.lengths)
         beliefs = {"predicted_belief": made.predicted, "filtered_belief": made.filtered}
-        for name, values in beliefs.items():
-            # The belief predicted for an impossible symbol is the last one that there is.
-            dead = ~np.isfinite(made.log_scale) if name == "filtered_belief" else np.isnan(made.log_scale)
-            values[dead] = np.nan
-            values[wide] = np.exp(values[wide])
+        if impossible.any():  # the belief predicted for an impossible symbol is the last one that there is
+            made.predicted[np.isnan(made.log_scale)] = np.nan
+            made.filtered[~np.isfinite(made.log_scale)] = np.nan
+        if made.wide.any():
+            wide = np.repeat(made.wide, data.lengths)
+            for values in beliefs.values():
+                values[wide] = np.exp(values[wide])
         found = {name: data.padded(values, np.nan) for name, values in (beliefs | further).items()}
         found["loglik_t"] = data.padded(made.log_scale, np.nan)
         status = np.where(impossible, Status.ZERO_PROBABILITY, Status.OK)

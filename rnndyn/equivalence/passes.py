@@ -75,6 +75,10 @@ def forward(of: Tables, data: Sequences, *, keep: bool = True) -> Forward:
     )  # fmt: skip
     with parallel(_threads(data, states, groups)):
         markov.forward(data.x, data.starts, order, groups, of.model, of.logs, of.padded, work, *made, keep)
+    if keep:
+        plain = True if not made.wide.any() else ~np.repeat(made.wide, data.lengths)
+        with np.errstate(divide="ignore"):
+            np.log(made.log_scale, out=made.log_scale, where=plain)
     return made
 
 
@@ -85,7 +89,7 @@ def backward(
     states, symbols = of.emission.shape
     order, groups = _units(data)
     room = _room(of, groups)
-    smoothed = np.full((len(data.x) if keep else 2 * groups, states), np.nan)
+    smoothed = np.empty((len(data.x) if keep else 2 * groups, states))
     initial, counts = np.zeros((groups, states)), np.zeros((groups, 2, states, states))
     wide = room.shape[2]
     together = np.zeros((groups, wide, wide, LANES) if counting and len(order) >= LANES else (groups, 0, 0, LANES))
@@ -96,6 +100,9 @@ def backward(
             made.predicted, made.filtered, made.loglik, made.wide, smoothed, keep, np.empty((groups, states)), initial,
             counts, together, emitted, counting,
         )  # fmt: skip
+    impossible = np.isneginf(made.loglik)
+    if keep and impossible.any():
+        smoothed[np.repeat(impossible, data.lengths)] = np.nan
     by_number, by_log = counts.sum(axis=0)
     if together.size:
         by_number += together.sum(axis=(0, 3))[:states, :states]
@@ -116,12 +123,11 @@ def viterbi(of: Tables, data: Sequences) -> np.ndarray:
 
 def joint_loglik(of: Tables, data: Sequences, path: np.ndarray) -> np.ndarray:
     """Log probabilities (B,) of paths of states together with the symbols; -inf for a path of -1."""
-    initial, A, _, B = of.logs
-    first = np.zeros(len(path), bool)
-    first[data.starts[:-1][data.lengths > 0]] = True
-    terms = B[data.x, path] + np.where(first, initial[path], A[np.roll(path, 1), path])
-    terms[path < 0] = -np.inf
-    return np.array([terms[a:b].sum() for a, b in zip(data.starts, data.starts[1:], strict=False)])
+    total = np.empty(len(data.starts) - 1)
+    groups = min(GROUPS, max(len(total), 1))
+    with parallel(threads_for(8 * len(data.x), groups)):
+        markov.joint(data.x, path, data.starts, groups, of.logs, total)
+    return total
 
 
 def sample(of: Tables, count: int, steps: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

@@ -75,7 +75,8 @@ def as_symbols(x: Any, lengths: Any, n_symbols: int | None, name: str = "x") -> 
     single, table = array.ndim == 1, np.atleast_2d(array)
     ends = as_lengths(lengths, *table.shape)
     if ends is None:
-        ends = np.full(len(table), table.shape[1])
+        as_integers(array, name, minimum=0, maximum=most)
+        return Sequences(np.array(table.ravel()), np.arange(len(table) + 1) * table.shape[1], single)
     inside = np.arange(table.shape[1]) < ends[:, None]
-    as_integers(np.where(inside, table, 0).reshape(array.shape), name, minimum=0, maximum=most)
+    as_integers(np.where(inside, table, 0), name, minimum=0, maximum=most)
     return Sequences(table[inside], np.cumsum([0, *ends]), single)

@@ -22,6 +22,8 @@ def compare(results: dict) -> str:
         parts += searches(results["searches"])
     if results.get("spectra"):
         parts += spectra(results["spectra"])
+    if results.get("markov"):
+        parts += markov(results["markov"])
     made = results["machine"]
     versions = ", ".join(f"{name} {version}" for name, version in made["versions"].items())
     parts.append(
@@ -67,6 +69,36 @@ def spectra(rows: list[dict]) -> list[str]:
         "`rd.lyapunov_spectrum` with its statistics and its sum rule. jax: a jitted scan with a QR at each step, by "
         "`vmap` for ensembles; numpy: a loop. GF/s count 2 N^2 k + 2 N k^2 operations a step; the limit is the forward "
         "pass of 64 sequences through 256 units, timed in the same turns.",
+    ]
+
+
+def markov(rows: list[dict]) -> list[str]:
+    """Tables of the hidden Markov models."""
+    peers = list(rows[0]["times_faster"])
+    lines, summary = [], []
+    for row in rows:
+        symbols = row["sequences"] * row["steps"]
+        lines.append([row["call"], row["states"], f"{row['sequences']} of {row['steps']}"])
+        lines[-1] += [f"{1e9 * row['seconds']['rnndyn'] / symbols:.3g}"]
+        lines[-1] += [*(row["times_faster"][peer] for peer in peers), f"{row['difference']:.0e}"]
+    for name, goal, some in (
+        ("one long sequence", 1, [r for r in rows if r["sequences"] == 1]),
+        ("many short ones", 5, [r for r in rows if r["sequences"] > 1]),
+    ):
+        for peer in peers:
+            ratios = [
+                (row["times_faster"][peer], f"{row['call']}, {row['states']} states")
+                for row in some
+                if row["call"] != "dataset"
+            ]
+            summary.append([name, peer, *min(ratios), goal])
+    return [
+        "### Hidden Markov models, times faster",
+        table(["of", "than", "least", "at", "goal"], summary),
+        table(["call", "states", "sequences", "ns a symbol", *(f"vs {peer}" for peer in peers), "difference"], lines),
+        "float64, twice as many symbols as states, by the public calls, but for the smoother, which is that on plain "
+        "arrays; dataset: the same with the Dataset made of it. em: one step of Baum and Welch. The difference is the "
+        "largest relative one of log-likelihoods, of best paths, and of transitions after that step.",
     ]
 
 

@@ -12,7 +12,9 @@ def plot(results: dict) -> Figure:
     """The passes, or what else was measured."""
     if results["rows"]:
         return passes(results)
-    return searches(results["searches"]) if results["searches"] else spectra(results["spectra"])
+    if results["searches"]:
+        return searches(results["searches"])
+    return spectra(results["spectra"]) if results["spectra"] else markov(results["markov"])
 
 
 def spectra(rows: list[dict]) -> Figure:
@@ -32,6 +34,28 @@ def spectra(rows: list[dict]) -> Figure:
     ax.set(xlabel="units N", ylabel="times faster")
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     ax.legend(fontsize=5)
+    return figure
+
+
+def markov(rows: list[dict]) -> Figure:
+    """How many times faster than the peer, by number of states."""
+    figure = Figure(figsize=(3.4, 2.6), layout="constrained")
+    ax = figure.subplots()
+    for k, call in enumerate(dict.fromkeys(row["call"] for row in rows)):
+        for mark, label, some in (
+            ("o-", "one long", [r for r in rows if r["call"] == call and r["sequences"] == 1]),
+            ("^--", "many short", [r for r in rows if r["call"] == call and r["sequences"] > 1]),
+        ):
+            points = [(r["states"], ratio) for r in some for ratio in r["times_faster"].values()]
+            if points:
+                ax.loglog(*zip(*points, strict=True), mark, color=f"C{k}", label=f"{call}, {label}")
+    ax.axhline(1, color="black", linewidth=1)
+    ax.set(xlabel="states", ylabel="times faster than hmmlearn")
+    ax.set_xticks(sorted({row["states"] for row in rows}), minor=False)
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    ax.minorticks_off()
+    ax.legend(fontsize=5, ncols=2)
     return figure
 
 

@@ -1,11 +1,12 @@
 """The measurements of the study."""
 
+import importlib.util
 import itertools
 from contextlib import ExitStack
 
 import numpy as np
 
-from studies.benchmark import searches, spectra
+from studies.benchmark import markov, searches, spectra
 from studies.benchmark.peers import PEERS, available
 from studies.benchmark.problem import CELLS, products
 from studies.benchmark.workers import Worker, interleaved
@@ -18,13 +19,14 @@ THREADS = 2
 ROUNDS = 9  # turns of each program at one cell, size and mode
 SEARCH_ROUNDS = 3
 SPECTRUM_ROUNDS = 5
+MARKOV_ROUNDS = 5
 SAME = 1e-6  # largest difference of two states that are one fixed point
 STATE_TOLERANCE, GRADIENT_TOLERANCE = 2e-5, 2e-4  # float32, against rnndyn: largest difference; normwise and relative
 
 
 def add_arguments(parser) -> None:
     """Options of `python -m studies benchmark`."""
-    parser.add_argument("--only", choices=("passes", "searches", "spectra"), help="default: all parts")
+    parser.add_argument("--only", choices=("passes", "searches", "spectra", "markov"), help="default: all parts")
     parser.add_argument(
         "--peers", nargs="+", choices=list(PEERS)[1:], help="programs beside rnndyn; default: those installed"
     )
@@ -39,9 +41,11 @@ def run(quick: bool, only=None, peers=None, cells=None, hidden=None, batch=None)
     rows = passes(quick, programs, cells, hidden, batch) if only in (None, "passes") else []
     found = searched(quick) if only in (None, "searches") else []
     measured = spectra_of(quick) if only in (None, "spectra") else []
-    packages = ("rnndyn", "numba", "numpy", "scipy", "torch", "jax", "jaxlib")
+    chains = markov_of(quick) if only in (None, "markov") else []
+    packages = ("rnndyn", "numba", "numpy", "scipy", "torch", "jax", "jaxlib", "hmmlearn")
     made = machine(packages, THREADS)
-    return {"machine": made, "steps": STEPS, "programs": programs, "rows": rows, "searches": found, "spectra": measured}
+    found = {"rows": rows, "searches": found, "spectra": measured, "markov": chains}
+    return {"machine": made, "steps": STEPS, "programs": programs} | found
 
 
 def passes(quick: bool, programs, cells, hidden, batch) -> list[dict]:
@@ -114,6 +118,28 @@ def spectra_of(quick: bool) -> list[dict]:
             ours = exponents.pop("rnndyn")
             rows[-1]["differences"] = {peer: float(np.abs(found - ours).max()) for peer, found in exponents.items()}
             print(rows[-1], flush=True)
+    return rows
+
+
+def markov_of(quick: bool) -> list[dict]:
+    """Hidden Markov models: one row a setting and call."""
+    programs = [name for name in markov.PEERS if name == "rnndyn" or importlib.util.find_spec(name)]
+    rows = []
+    with ExitStack() as stack:
+        workers = [stack.enter_context(Worker("studies.benchmark.markov", name, THREADS)) for name in programs]
+        for setting in markov.SETTINGS[::4] if quick else markov.SETTINGS:
+            first = {worker.name: worker.ask("load", *setting) for worker in workers}
+            ours, *theirs = (worker.ask("results") for worker in workers)
+            pairs = [(np.asarray(a), np.asarray(b)) for other in theirs for a, b in zip(other, ours, strict=True)]
+            difference = max((float(np.abs(a / b - 1).max()) for a, b in pairs), default=0.0)
+            for call in markov.CALLS:
+                samples = interleaved(workers, call, 2 if quick else MARKOV_ROUNDS)
+                seconds = median(samples)
+                row = dict(zip(("states", "sequences", "steps"), setting, strict=True)) | {"call": call}
+                row |= {"seconds": seconds, "quartiles": quartiles(samples), "first_call": first}
+                row["times_faster"] = {peer: s / seconds["rnndyn"] for peer, s in seconds.items() if peer != "rnndyn"}
+                rows.append(row | {"difference": difference})
+                print(rows[-1], flush=True)
     return rows
 
 

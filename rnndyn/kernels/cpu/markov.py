@@ -2,7 +2,7 @@
 
 Beliefs are numbers that sum to 1, normalised at each step. Where one of them comes near the smallest float, a state
 could be lost that later symbols would have made the likely one: that sequence is done again in logarithms ("wide").
-The arrays of a wide sequence hold logarithms.
+The arrays of a wide sequence hold logarithms, the normalisers among them.
 
 The backward pass takes no second likelihood, which can overflow: it carries the smoothed belief itself back by the
 probabilities of where each state came from, ``filtered_i A_ij / predicted_j``.
@@ -71,7 +71,7 @@ def place(start, t, keep, group):
 
 
 @routine
-def scaled_forward(x, n, starts, model, room, tally, log_scale, loglik, keep, group):
+def scaled_forward(x, n, starts, model, room, tally, scale, loglik, keep, group):
     """Whether all beliefs of one sequence could be held as numbers; they are then filled in."""
     initial, A, _, B = model
     predicted, filtered = room
@@ -92,7 +92,7 @@ def scaled_forward(x, n, starts, model, room, tally, log_scale, loglik, keep, gr
         if total == 0:  # the data are impossible: nothing is known from here on
             loglik[n] = -math.inf
             for s in range(start + t, end):
-                log_scale[s] = -math.inf if s == start + t else math.nan
+                scale[s] = 0.0 if s == start + t else math.nan
             return True
         inverse, least = 1 / total, 1.0
         for j in range(states):
@@ -102,13 +102,13 @@ def scaled_forward(x, n, starts, model, room, tally, log_scale, loglik, keep, gr
             return False
         add_log(tally, 0, total)
         if keep:
-            log_scale[start + t] = math.log(total)
+            scale[start + t] = total
     loglik[n] = tally[0, 1] + math.log(tally[0, 0])
     return True
 
 
 @routine
-def log_forward(x, n, starts, logs, room, log_scale, loglik, keep, group):
+def log_forward(x, n, starts, logs, room, scale, loglik, keep, group):
     """The same in logarithms, whose sum carries its rounding along."""
     initial, A, _, B = logs
     predicted, filtered = room
@@ -128,9 +128,9 @@ def log_forward(x, n, starts, logs, room, log_scale, loglik, keep, group):
         if total == -math.inf:
             loglik[n] = total
             for s in range(start + t, end):
-                log_scale[s] = total if s == start + t else math.nan
+                scale[s] = total if s == start + t else math.nan
             return
-        log_scale[start + t] = total
+        scale[start + t] = total
         for j in range(states):
             f[j] -= total
         new = loglik[n] + total - lost
@@ -145,8 +145,8 @@ def unit_of(order, unit, lanes):
 
 
 @kernel
-def forward(x, starts, order, groups, model, logs, padded, work, predicted, filtered, log_scale, loglik, wide, keep):
-    """Predicted and filtered beliefs, the log of each step's normaliser, and the log-likelihood.
+def forward(x, starts, order, groups, model, logs, padded, work, predicted, filtered, scale, loglik, wide, keep):
+    """Predicted and filtered beliefs, each step's normaliser, and the log-likelihood.
 
     ``wide`` says which sequences are to be done in logarithms from the outset, and comes back with those that were.
     Without ``keep``, beliefs have two rows for each group, and only ``loglik`` is a result.
@@ -161,7 +161,7 @@ def forward(x, starts, order, groups, model, logs, padded, work, predicted, filt
             for n in members:
                 together = together and not wide[n]
             if together:
-                results = predicted, filtered, log_scale, loglik, wide
+                results = predicted, filtered, scale, loglik, wide
                 forward_lanes(
                     x, starts, members, padded, model[3], room[group], sums[group], ends[group], tally[group],
                     zero, results, keep,
@@ -169,11 +169,9 @@ def forward(x, starts, order, groups, model, logs, padded, work, predicted, filt
             for n in members:
                 beliefs = predicted, filtered
                 if not together and not wide[n]:
-                    wide[n] = not scaled_forward(
-                        x, n, starts, model, beliefs, tally[group], log_scale, loglik, keep, group
-                    )
+                    wide[n] = not scaled_forward(x, n, starts, model, beliefs, tally[group], scale, loglik, keep, group)
                 if wide[n]:
-                    log_forward(x, n, starts, logs, beliefs, log_scale, loglik, keep, group)
+                    log_forward(x, n, starts, logs, beliefs, scale, loglik, keep, group)
 
 
 @routine
@@ -389,3 +387,25 @@ def viterbi(x, starts, order, groups, logs, room, score, origin, came, path):
                 else:
                     row = viterbi_alone(x, n, starts, logs, score[group], came, origin[group])
                     follow(n, starts, came, score[group, row], path)
+
+
+@kernel
+def joint(x, path, starts, groups, logs, total):
+    """Log probability of each path with its symbols, their rounding carried along; -inf for a path of -1."""
+    initial, A, _, B = logs
+    count = len(starts) - 1
+    for group in prange(groups):
+        for n in range(count * group // groups, count * (group + 1) // groups):
+            total[n], lost = 0.0, 0.0
+            for t in range(starts[n], starts[n + 1]):
+                z = path[t]
+                if z < 0:
+                    total[n] = -math.inf
+                    break
+                value = B[x[t], z] + (initial[z] if t == starts[n] else A[path[t - 1], z])
+                if value == -math.inf:
+                    total[n] = value
+                    break
+                new = total[n] + (value - lost)
+                lost = (new - total[n]) - (value - lost)
+                total[n] = new

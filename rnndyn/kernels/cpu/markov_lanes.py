@@ -68,7 +68,7 @@ def normalise(room, sums):
 def forward_lanes(x, starts, members, padded, B, room, sums, ends, tally, zero, results, keep):
     """Filter of sequences side by side; see :func:`rnndyn.kernels.cpu.markov.scaled_forward`."""
     initial, _, back = padded
-    predicted, filtered, log_scale, loglik, wide = results
+    predicted, filtered, scale, loglik, wide = results
     states, lanes = B.shape[1], len(members)
     for lane in range(lanes):
         ends[lane] = starts[members[lane] + 1]
@@ -97,7 +97,7 @@ def forward_lanes(x, starts, members, padded, B, room, sums, ends, tally, zero, 
             if total == 0:
                 loglik[n] = -math.inf
                 for s in range(now, ends[lane]):
-                    log_scale[s] = -math.inf if s == now else math.nan
+                    scale[s] = 0.0 if s == now else math.nan
                 ends[lane] = now
             elif sums[1, lane] < SMALLEST:
                 wide[n] = True
@@ -106,7 +106,7 @@ def forward_lanes(x, starts, members, padded, B, room, sums, ends, tally, zero, 
                 add_log(tally, lane, total)
             if keep:
                 if total > 0:
-                    log_scale[now] = math.log(total)
+                    scale[now] = total
                 for j in range(states):
                     predicted[now, j] = room[PREDICTED, j, lane]
                     filtered[now, j] = room[FILTERED, j, lane]
