@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 MOST = 20_000  # states that k-means looks at
 RESTARTS = 5
+LARGEST = 4095  # number of a cell: transitions are held as a matrix
 BLOCKS = 32  # of fresh data, for the error of a mean over correlated steps
 SMOOTHING = 0.5  # of the models that are compared on fresh data, which may hold steps that were never counted
 
@@ -152,7 +153,9 @@ def _run(net: Network, inputs, steps, warmup, initial_state, memory, rng) -> tup
 
 def _labelled(labels: Callable, states: np.ndarray) -> np.ndarray:
     flat = states.reshape(-1, states.shape[-1])
-    found = as_integers(labels(flat.copy()), "labels(states)", ("state",), sizes={"state": len(flat)}, minimum=0)
+    found = as_integers(
+        labels(flat.copy()), "labels(states)", ("state",), sizes={"state": len(flat)}, minimum=0, maximum=LARGEST
+    )
     return found.reshape(states.shape[:-1])
 
 

@@ -141,6 +141,7 @@ def test_networks_of_both_types_and_several_initial_states(dtype):
         ({"labels": 3}, TypeError, "labels is a int"),
         ({"labels": lambda s: s[:, 0]}, TypeError, r"labels\(states\) has the type float64"),
         ({"labels": lambda s: np.zeros(3, int)}, ValueError, r"labels\(states\) has shape"),
+        ({"labels": lambda s: np.full(len(s), 10**6)}, ValueError, "at most 4095"),
         ({"memory": 1}, ValueError, "memory is 1"),
         ({"cells": 0}, ValueError, "cells is 0"),
         ({"steps": 3}, ValueError, "3 steps would be counted"),

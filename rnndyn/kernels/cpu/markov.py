@@ -175,7 +175,7 @@ def forward(x, starts, order, groups, model, logs, padded, work, predicted, filt
 
 
 @routine
-def back(A, before, predicted, after, ratio, smoothed, counts):
+def back(A, before, predicted, after, ratio, smoothed, counts, counting):
     """Smoothed belief one step earlier, and the expected transitions of the step but for the factor A, added up."""
     states = len(ratio)
     for j in range(states):
@@ -188,8 +188,9 @@ def back(A, before, predicted, after, ratio, smoothed, counts):
     for i in range(states):
         share = before[i]
         smoothed[i] *= share
-        for j in range(states):
-            counts[i, j] += share * ratio[j]
+        if counting:
+            for j in range(states):
+                counts[i, j] += share * ratio[j]
 
 
 @routine
@@ -206,7 +207,7 @@ def log_back(A, before, predicted, after, smoothed, counts):
 
 
 @routine
-def backward_alone(x, n, starts, model, logs, beliefs, wide, smoothed, keep, ratio, counted, group):
+def backward_alone(x, n, starts, model, logs, beliefs, wide, smoothed, keep, counting, ratio, counted, group):
     """Smoother of one sequence."""
     initial, counts, emitted = counted
     predicted, filtered = beliefs
@@ -221,7 +222,7 @@ def backward_alone(x, n, starts, model, logs, beliefs, wide, smoothed, keep, rat
             if wide:
                 log_back(logs[1], f, predicted[start + t + 1], after, g, counts[1])
             else:
-                back(model[2], f, predicted[start + t + 1], after, ratio, g, counts[0])
+                back(model[2], f, predicted[start + t + 1], after, ratio, g, counts[0], counting)
         symbol = x[start + t]
         for j in range(len(g)):
             emitted[symbol, j] += g[j]
@@ -277,8 +278,8 @@ def backward(
             for n in members:
                 if loglik[n] > -math.inf:
                     backward_alone(
-                        x, n, starts, model, logs, (predicted, filtered), wide[n], smoothed, keep, ratio[group],
-                        (initial[group], counts[group], emitted[group]), group,
+                        x, n, starts, model, logs, (predicted, filtered), wide[n], smoothed, keep, counting,
+                        ratio[group], (initial[group], counts[group], emitted[group]), group,
                     )  # fmt: skip
 
 
