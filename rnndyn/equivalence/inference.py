@@ -39,9 +39,9 @@ class Inference(Probabilities):
 
         Notes
         -----
-        Beliefs are normalised at each step and the logs of the normalisers added up with their rounding, so nothing
-        underflows, however long the sequence. Where a belief falls below 1e-250, or the model has probabilities below
-        1e-20, a sequence is done in logarithms. Cost O(T K^2), memory O(T).
+        Beliefs are normalised at each step and the logs of the normalisers added up, so nothing underflows, however
+        long the sequence. Where a belief comes near the smallest float, a state could be lost that later symbols would
+        have made the likely one: that sequence is done again in logarithms. Cost O(T K^2), memory O(T).
 
         Examples
         --------

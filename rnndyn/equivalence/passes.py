@@ -11,9 +11,10 @@ from rnndyn.kernels.cpu import markov
 from rnndyn.kernels.cpu.markov_lanes import ROWS, SLOTS
 from rnndyn.kernels.jit import WIDTH, parallel, threads_for
 
-# Beliefs of 1e-250 (`SMALLEST` of the kernels) times two probabilities of this size are still normal floats: nothing
-# vanishes unseen in a step. Models with smaller probabilities are done in logarithms from the outset.
-SMALLEST = 1e-20
+# A step multiplies a belief by a probability of A and one of B. While that leaves it above `FLOOR`, nothing vanishes
+# unseen, so the smallest belief allowed follows from the model. A model that would allow none is done in logarithms.
+FLOOR = 1e-290
+SMALLEST, LARGEST = 1e-250, 1e-30  # of that smallest belief
 GROUPS = 32  # of units, in which counts are added up: fixed, so that sums do not depend on the threads
 LANES = WIDTH["float64"]  # sequences side by side
 
@@ -25,7 +26,7 @@ class Tables(NamedTuple):
     logs: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
     emission: np.ndarray
     padded: tuple[np.ndarray, np.ndarray, np.ndarray]
-    tiny: bool  # whether a probability is too small for numbers
+    least: float  # belief that numbers may hold; inf: none
 
 
 class Forward(NamedTuple):
@@ -51,10 +52,14 @@ def tables(initial: np.ndarray, transition: np.ndarray, emission: np.ndarray) ->
     model = tuple(np.array(a, order="C") for a in (initial, transition, transition.T, emission.T))
     with np.errstate(divide="ignore"):
         logs = tuple(np.log(a) for a in model)
-    least = min(a[a > 0].min() for a in (initial, transition, emission))
+    first, step, seen = (a[a > 0].min() for a in (initial, transition, emission))
+    with np.errstate(divide="ignore", over="ignore"):
+        least = max(SMALLEST, float(FLOOR / step / seen))
+    if least > LARGEST or first * seen < FLOOR:
+        least = np.inf
     more = -len(initial) % ROWS
     padded = tuple(np.pad(a, (0, more)) for a in model[:3])
-    return Tables(model, logs, np.array(emission), padded, bool(least < SMALLEST))  # type: ignore[arg-type]
+    return Tables(model, logs, np.array(emission), padded, least)  # type: ignore[arg-type]
 
 
 def forward(of: Tables, data: Sequences, *, keep: bool = True) -> Forward:
@@ -67,14 +72,14 @@ def forward(of: Tables, data: Sequences, *, keep: bool = True) -> Forward:
         np.empty((rows, states)),
         np.empty(len(data.x)),
         np.empty(count),
-        np.full(count, of.tiny),
+        np.full(count, of.least == np.inf),
     )
     work = (
         _room(of, groups), np.empty((groups, 2, LANES)), np.empty((groups, LANES), np.int64),
         np.empty((groups, LANES, 2)), np.zeros((1, LANES)),
     )  # fmt: skip
     with parallel(_threads(data, states, groups)):
-        markov.forward(data.x, data.starts, order, groups, of.model, of.logs, of.padded, work, *made, keep)
+        markov.forward(data.x, data.starts, order, groups, of.model, of.logs, of.padded, of.least, work, *made, keep)
     if keep:
         plain = True if not made.wide.any() else ~np.repeat(made.wide, data.lengths)
         with np.errstate(divide="ignore"):

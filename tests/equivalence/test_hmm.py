@@ -184,6 +184,24 @@ def test_probabilities_too_small_for_products():
     assert hmm.loglik([1, 1, 1]) == pytest.approx(2 * math.log(tiny), rel=1e-14)  # a rare symbol, a rare transition
 
 
+@pytest.mark.parametrize("tiny", [1e-15, 1e-25, 1e-60, 1e-120, 1e-250, 5e-324])
+def test_rare_steps_and_symbols_of_any_size(tiny):
+    """A state entered by a rare step and shown by a rare symbol: nothing is lost, as numbers or as logarithms."""
+    hmm = rd.HMM([1.0, 0.0], [[1.0, tiny], [0.0, 1.0]], [[1.0, 0.0, 0.0], [0.75, tiny, 0.25]])
+    T = 12
+    weights = 0.75 ** np.arange(T)  # of k zeros shown by the second state, before its two
+    late = np.repeat([0, 2], [T, 1])
+    for x, wanted in (
+        (np.zeros(T, int), 0.0),
+        (np.repeat([0, 1], [1, T]), (T + 1) * math.log(tiny)),  # the step, and T rare symbols
+        (late, math.log(weights.sum()) + math.log(tiny) + math.log(0.25)),
+    ):
+        assert hmm.loglik(x) == pytest.approx(wanted, rel=1e-13, abs=1e-13)
+        assert hmm.loglik([x] * 9)[8] == hmm.loglik(x)
+    stays = weights @ np.arange(T) / weights.sum()
+    np.testing.assert_allclose(hmm.expected_counts(late).transition, [[T - 1 - stays, 1], [0, stays]], rtol=1e-12)
+
+
 def test_impossible_data_are_a_status():
     ds = ZEROS.smooth([[0, 1, 2], [3, 3, 0]], lengths=[3, 2])
     assert ds.status.values.tolist() == [0, 0]

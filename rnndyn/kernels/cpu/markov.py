@@ -18,7 +18,7 @@ import math
 
 from numba import prange
 
-from rnndyn.kernels.cpu.markov_lanes import SMALLEST, add_log, backward_lanes, forward_lanes, viterbi_lanes
+from rnndyn.kernels.cpu.markov_lanes import add_log, backward_lanes, forward_lanes, viterbi_lanes
 from rnndyn.kernels.jit import kernel, routine
 
 
@@ -71,7 +71,7 @@ def place(start, t, keep, group):
 
 
 @routine
-def scaled_forward(x, n, starts, model, room, tally, scale, loglik, keep, group):
+def scaled_forward(x, n, starts, model, smallest, room, tally, scale, loglik, keep, group):
     """Whether all beliefs of one sequence could be held as numbers; they are then filled in."""
     initial, A, _, B = model
     predicted, filtered = room
@@ -98,7 +98,7 @@ def scaled_forward(x, n, starts, model, room, tally, scale, loglik, keep, group)
         for j in range(states):
             f[j] *= inverse
             least = min(least, f[j] if f[j] > 0 else 1.0)
-        if least < SMALLEST:
+        if least < smallest:
             return False
         add_log(tally, 0, total)
         if keep:
@@ -145,10 +145,13 @@ def unit_of(order, unit, lanes):
 
 
 @kernel
-def forward(x, starts, order, groups, model, logs, padded, work, predicted, filtered, scale, loglik, wide, keep):
+def forward(
+    x, starts, order, groups, model, logs, padded, smallest, work, predicted, filtered, scale, loglik, wide, keep
+):
     """Predicted and filtered beliefs, each step's normaliser, and the log-likelihood.
 
-    ``wide`` says which sequences are to be done in logarithms from the outset, and comes back with those that were.
+    ``wide`` says which sequences are to be done in logarithms from the outset, and comes back with those that were:
+    those in which a belief that is not zero fell below ``smallest``.
     Without ``keep``, beliefs have two rows for each group, and only ``loglik`` is a result.
     """
     room, sums, ends, tally, zero = work
@@ -163,13 +166,15 @@ def forward(x, starts, order, groups, model, logs, padded, work, predicted, filt
             if together:
                 results = predicted, filtered, scale, loglik, wide
                 forward_lanes(
-                    x, starts, members, padded, model[3], room[group], sums[group], ends[group], tally[group],
+                    x, starts, members, padded, model[3], smallest, room[group], sums[group], ends[group], tally[group],
                     zero, results, keep,
                 )  # fmt: skip
             for n in members:
                 beliefs = predicted, filtered
                 if not together and not wide[n]:
-                    wide[n] = not scaled_forward(x, n, starts, model, beliefs, tally[group], scale, loglik, keep, group)
+                    wide[n] = not scaled_forward(
+                        x, n, starts, model, smallest, beliefs, tally[group], scale, loglik, keep, group
+                    )
                 if wide[n]:
                     log_forward(x, n, starts, logs, beliefs, scale, loglik, keep, group)
 

@@ -14,7 +14,6 @@ from rnndyn.kernels.tile import block, tile
 ROWS = 4  # states of a tile
 PREDICTED, FILTERED, EMITTED, RATIO, SMOOTHED, SUMS = range(6)  # slots
 SLOTS = 6
-SMALLEST = 1e-250  # of a belief that is not zero; see rnndyn.equivalence.passes for the other half of the guard
 
 
 @routine
@@ -65,7 +64,7 @@ def normalise(room, sums):
 
 
 @routine
-def forward_lanes(x, starts, members, padded, B, room, sums, ends, tally, zero, results, keep):
+def forward_lanes(x, starts, members, padded, B, least, room, sums, ends, tally, zero, results, keep):
     """Filter of sequences side by side; see :func:`rnndyn.kernels.cpu.markov.scaled_forward`."""
     initial, _, back = padded
     predicted, filtered, scale, loglik, wide = results
@@ -99,7 +98,7 @@ def forward_lanes(x, starts, members, padded, B, room, sums, ends, tally, zero, 
                 for s in range(now, ends[lane]):
                     scale[s] = 0.0 if s == now else math.nan
                 ends[lane] = now
-            elif sums[1, lane] < SMALLEST:
+            elif sums[1, lane] < least:
                 wide[n] = True
                 ends[lane] = now
             else:
