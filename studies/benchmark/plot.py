@@ -52,10 +52,11 @@ def markov(rows: list[dict]) -> Figure:
     ax.axhline(1, color="black", linewidth=1)
     ax.set(xlabel="states", ylabel="times faster than hmmlearn")
     ax.set_xticks(sorted({row["states"] for row in rows}), minor=False)
+    ax.set_yticks([1, 2, 5, 10, 20], minor=False)
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     ax.minorticks_off()
-    ax.legend(fontsize=5, ncols=2)
+    ax.legend(fontsize=5, ncols=3, loc="lower left", bbox_to_anchor=(0, 1))
     return figure
 
 

@@ -42,12 +42,14 @@ def log_predict(A, before, after):
         largest = -math.inf
         for i in range(states):
             largest = max(largest, before[i] + A[i, j])
+        if largest == -math.inf:
+            after[j] = largest
+            continue
         total = 0.0
-        if largest > -math.inf:
-            for i in range(states):
-                below = before[i] + A[i, j] - largest
-                if below > -750.0:
-                    total += math.exp(below)
+        for i in range(states):
+            below = before[i] + A[i, j] - largest
+            if below > -750.0:
+                total += math.exp(below)
         after[j] = largest + math.log(total)
 
 
