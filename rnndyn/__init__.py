@@ -44,6 +44,9 @@ _HOME = {
     "gradient_paths": "analysis.gradient_paths",
     "gradient_paths_from_terms": "analysis.gradient_paths",
     "lyapunov_value_and_grad": "analysis.lyapunov_gradient",
+    "time_constant": "equivalence.time_constant",
+    "ode": "equivalence",
+    "Automaton": "equivalence.automaton",
     "plot": "",
     "schema": "",
     "theory": "",
@@ -59,7 +62,8 @@ def __getattr__(name):
     home = _HOME[name]
     value = import_module(f"rnndyn.{home or name}")
     if home:
-        value = getattr(value, name)
+        # A module of a package is no attribute of it until it is imported.
+        value = getattr(value, name, None) or import_module(f"rnndyn.{home}.{name}")
     globals()[name] = value
     return value
 

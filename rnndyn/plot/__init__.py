@@ -8,6 +8,7 @@ from rnndyn.plot.gradients import gradient_flow, jacobian_products
 from rnndyn.plot.growth import covariant_lyapunov_vectors, echo_state_test, finite_time_exponents
 from rnndyn.plot.learning import training
 from rnndyn.plot.lyapunov import lyapunov_spectrum
+from rnndyn.plot.ode import error_ledger, ode_stability, spurious_dynamics
 from rnndyn.plot.paths import gate_paths, gradient_paths
 from rnndyn.plot.points import eigenvalues, fixed_points
 from rnndyn.plot.slow_points import slow_points
@@ -18,6 +19,7 @@ __all__ = [
     "covariant_lyapunov_vectors",
     "echo_state_test",
     "eigenvalues",
+    "error_ledger",
     "finite_time_exponents",
     "fixed_points",
     "gate_paths",
@@ -25,8 +27,10 @@ __all__ = [
     "gradient_paths",
     "jacobian_products",
     "lyapunov_spectrum",
+    "ode_stability",
     "run",
     "slow_points",
+    "spurious_dynamics",
     "training",
     "transitions",
 ]

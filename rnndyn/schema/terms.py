@@ -23,6 +23,7 @@ DIMENSIONS = {
     "manifold": "slow manifolds: line, ring and higher-dimensional attractors",
     "path": "ways of a gradient: through the gates of one step, or through all steps",
     "length": "recurrent factors of a path, from 0",
+    "refinement": "step sizes, each half of the one before",
     "sample": "states at equal arc length along a slow manifold",
 }
 LEADING = ("network", "batch")  # present only for an ensemble, or for several sequences

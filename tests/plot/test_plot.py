@@ -26,6 +26,9 @@ PLOTS = {
     "gradient_flow": (plot.gradient_flow, synthetic.gradient_flow),
     "gate_paths": (plot.gate_paths, synthetic.gate_paths),
     "gradient_paths": (plot.gradient_paths, synthetic.gradient_paths),
+    "ode_stability": (plot.ode_stability, synthetic.ode_stability),
+    "error_ledger": (plot.error_ledger, synthetic.error_ledger),
+    "spurious_dynamics": (plot.spurious_dynamics, synthetic.spurious_dynamics),
 }
 every_plot = pytest.mark.parametrize("name", PLOTS)
 
