@@ -63,6 +63,8 @@ def stability(field: Any, states: Any, inputs: Any = None, *, method: str = "eul
     call = {"states": states, "inputs": inputs, "method": method, "dt": dt}
     field = as_field(field)
     net = network(field, method, dt=dt)
+    if "point" in getattr(states, "dims", ()):  # of a result of fixed points
+        states = states.rename(point="time")
     dims, size = ("batch", "time", "state"), {"state": field.state_size}
     s = as_array(states, "states", dims, sizes=size, dtype="float64", optional=("batch",))
     J = field.jacobians(s, inputs)

@@ -17,6 +17,7 @@ import numpy as np
 from rnndyn.networks.map import COMPLEX_STEP, EPS, REFUSALS
 
 NEWTON = 50  # iterations of an implicit stage; a few suffice where Newton's method converges
+TINY = np.finfo(np.float64).tiny  # below it numbers lose digits
 ROUNDED = 1e-9  # relative size below which steps that no longer shrink are rounding
 
 
@@ -167,7 +168,7 @@ def _newton(field, derivative, base, c) -> np.ndarray | None:
         size, scale = np.abs(step.real).max(), np.abs(Y.real).max()
         if not np.isfinite(size):
             return None
-        settled = size <= 4 * EPS * scale or (size <= ROUNDED * scale and size > last / 2) or size == 0
+        settled = size <= 4 * EPS * scale + TINY or (size <= ROUNDED * scale and size > last / 2)
         last = size
     return None
 

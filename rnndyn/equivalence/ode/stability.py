@@ -173,7 +173,7 @@ def _reach(P: Sequence[float], Q: Sequence[float], cosine: float) -> float:
     growth = growth[present[0] : present[-1] + 1]
     roots = np.roots(growth[::-1])
     roots = np.sort(roots.real[(np.abs(roots.imag) <= 1e-7 * np.abs(roots)) & (roots.real > 0)])
-    for root, after in zip(roots, [*roots[1:], 2 * roots.max(initial=1) + 1], strict=True):
+    for root, after in zip(roots, np.append(roots[1:], 2 * roots[-1:]), strict=True):
         if np.polyval(growth[::-1], (root + after) / 2) > 0:
             return float(root)
     return np.inf
