@@ -47,6 +47,8 @@ _HOME = {
     "time_constant": "equivalence.time_constant",
     "ode": "equivalence",
     "Automaton": "equivalence.automaton",
+    "interpolating_network": "equivalence.approximation",
+    "fitted_network": "equivalence.approximation",
     "plot": "",
     "schema": "",
     "theory": "",
