@@ -51,8 +51,8 @@ def interpolating_network(function: Callable, low: float, high: float, units: in
     knots = np.linspace(left, as_number(high, "high", above=left), n + 1)
     values = as_array(function(knots.copy()), "function(x)", ("x",), sizes={"x": n + 1}, dtype="float64")
     bends = np.diff(np.diff(values) / np.diff(knots), prepend=0.0)  # changes of slope at the knots
-    layer = {"W_hh": np.zeros((n, n)), "b_h": -knots[:-1], "W_hy": bends[None], "b_y": values[:1]}
-    return Elman(np.ones((n, 1)), activation="relu", **layer)
+    inwards, none = np.ones((n, 1)), np.zeros((n, n))
+    return Elman(inwards, none, -knots[:-1], activation="relu", W_hy=bends[None], b_y=values[:1])
 
 
 def fitted_network(states: Any, targets: Any, units: int, *, rng: Any = None) -> Elman:

@@ -130,7 +130,7 @@ class Automaton:
         Returns
         -------
         (S,) array
-            That of a last unit which stands for the start and is never 1 again; the counter is 0.
+            Only the unit that stands for a start in this state is 1, and never again; the counter is 0.
         """
         state = np.zeros(2 * self._units())
         state[2 * (self._conjunctions() + self.initial)] = 1.0
