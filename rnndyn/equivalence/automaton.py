@@ -116,8 +116,8 @@ class Automaton:
         has happened, else 0. That conjunction is ``sat(G (s + x - 2) + ...)``, s and x the parts of a one-hot state and
         input, and with G = limit + 2 ``... = n`` is "and the counter n is above zero", ``... = 1 - n`` "and it is
         zero". A last unit counts, saturated at the limit in place of 1. All numbers are whole: nothing rounds. Without
-        a counter the conjunction is ``sat(2 (s + x - 2) + 3/2)``, which also takes away a disturbance that shifts s by
-        less than 1/4.
+        a counter the conjunction is ``sat(2 (s + x - 2) + 3/2)``, which also takes away, but for the rounding of one
+        step, a disturbance that shifts s by less than 1/4.
         """
         most = MOST[as_dtype(dtype).name]
         if self.counts and self.limit > most:

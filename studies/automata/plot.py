@@ -18,10 +18,10 @@ def plot(results: dict) -> Figure:
 
 
 def counter_panel(ax, case):
-    t = np.linspace(0, case["symbols"], len(case["count"]))
+    t = np.linspace(0, case["symbols"] / 1e6, len(case["count"]))
     ax.plot(t, case["count"], color=BLUE, label="machine")
     ax.plot(t[::12], case["read"][::12], "o", color=VERMILLION, markersize=3, markerfacecolor="none", label="network")
-    ax.set(xlabel="symbols read", ylabel="open brackets")
+    ax.set(xlabel="symbols read (million)", ylabel="open brackets")
     ax.set_title(f"wrong at {case['wrong']} of {case['symbols']:,} symbols")
     ax.set_ylim(top=1.35 * max(case["count"]))
     ax.legend(ncols=2, loc="upper left")
@@ -29,8 +29,8 @@ def counter_panel(ax, case):
 
 def disturbed_panel(ax, cases):
     ax.plot([c["size"] for c in cases], [c["wrong"] for c in cases], "o-", color=BLUE, label="measured")
-    ax.axvline(0.25, color=VERMILLION, linestyle="--", linewidth=0.9, label="theory: exact below 1/4")
-    ax.set(xlabel="disturbance of the state", ylabel="share of inexact next states", title="noise is taken away")
+    ax.axvline(0.25, color=VERMILLION, linestyle="--", linewidth=0.9, label="theory: none below 1/4")
+    ax.set(xlabel="disturbance of the state", ylabel="share of wrong next states", title="noise is taken away")
     ax.set_xlim(left=0)
     ax.legend(loc="upper left")
 

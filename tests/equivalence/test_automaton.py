@@ -67,14 +67,14 @@ def test_a_counter_stays_exact(rng):
 
 
 def test_a_disturbance_is_taken_away():
-    """The pairs of a unit shifted by less than 1/4 of the state: the next state is exact again."""
+    """The pairs of a unit shifted by less than 1/4 of the state: the next state is exact, but for rounding."""
     machine = rd.Automaton([[1, 0], [2, 1], [0, 2]])
     net, x = machine.to_rnn(), machine.encode([0])
     noise = np.random.default_rng(0).uniform(-1, 1, net.state_size)
     start = machine.initial_state() + 0.24 * noise / np.abs(noise).sum()
     clean, noisy = (rd.run(net, x, initial_state=s).state.values for s in (machine.initial_state(), start))
     decoded = [s[..., ::2] - s[..., 1::2] for s in (clean, noisy)]  # sat = relu(a) - relu(a - 1)
-    assert np.array_equal(decoded[0], decoded[1])
+    assert np.abs(decoded[0] - decoded[1]).max() < 4e-16
 
 
 def test_the_counter_saturates():

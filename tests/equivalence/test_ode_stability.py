@@ -13,6 +13,7 @@ from rnndyn.equivalence.ode.methods import METHODS
 from rnndyn.equivalence.ode.stability import rational
 
 every_method = pytest.mark.parametrize("method", METHODS)
+LONG = 60  # steps in which a disturbance shows whether it grows
 OSCILLATION = [[0.0, -1.0], [1.0, 0.0]]
 # The first terms of the exponential; SSP33 and RK4 as nodepy 1.1.1 has them too.
 SERIES = [Fraction(1), Fraction(1), Fraction(1, 2), Fraction(1, 6), Fraction(1, 24)]
@@ -90,10 +91,10 @@ def test_the_critical_step_ends_the_first_stable_stretch(method, a, w):
 
 @every_method
 def test_the_network_loses_stability_at_the_critical_step(method, rng):
-    """Spectral radius of the network's Jacobian at a fixed point of a driven leaky network, and what it then does."""
-    net = rd.Leaky.random(6, alpha=0.1, gain=0.5, rng=5)
+    """Spectral radius of the network's Jacobian at a fixed point of a leaky network, and what it then does."""
+    net, rest = rd.Leaky.random(4, alpha=0.1, gain=0.5, rng=5), rng.uniform(-0.5, 0.5, 4)
+    net = net.replace(b_h=np.arctanh(rest) - net.W_hh @ rest)  # so that it rests there
     field = rd.ode.vector_field(net)
-    rest = rd.fixed_points(net, rng=0).state.values[0]
     step = rd.ode.critical_step(field.jacobians(rest), method)
     if not np.isfinite(step):
         step, factors = 50.0, (1.0,)  # an A-stable method never does
@@ -105,10 +106,10 @@ def test_the_network_loses_stability_at_the_critical_step(method, rng):
         radii.append(np.abs(np.linalg.eigvals(J)).max() - 1)
     assert radii[0] < 0 and (len(radii) == 1 or radii[1] > 0)
     growth = []
-    for factor in (0.97, 1.03)[: len(radii)]:
-        run = rd.run(rd.ode.network(field, method, dt=factor * step), initial_state=rest + 1e-9, steps=300).state
+    for factor in (0.95, 1.05)[: len(radii)]:
+        run = rd.run(rd.ode.network(field, method, dt=factor * step), initial_state=rest + 1e-7, steps=LONG).state
         growth.append(np.linalg.norm(run[-1] - rest) / np.linalg.norm(run[0] - rest))
-    assert growth[0] < 1e-3 and (len(growth) == 1 or growth[1] > 1e3)
+    assert growth[0] < 0.1 and (len(growth) == 1 or growth[1] > 10)
 
 
 def test_a_leaky_network_loses_stability_at_the_critical_alpha():
@@ -200,7 +201,7 @@ def test_margins_at_fixed_points_are_the_network_s_own():
         assert (np.diff(ds.amplification, axis=-1) <= 0).all()
         each = rd.ode.critical_step(rd.ode.vector_field(net).jacobians(s, x), method)
         assert np.array_equal(ds.critical_step, each)
-    rest = rd.fixed_points(net, [0.1, 0.1], rng=0)
+    rest = rd.fixed_points(net, [0.1, 0.1], starts=16, rng=0)
     ds = rd.ode.stability(net, rest.state, np.full(2, 0.1), dt=0.3)
     assert np.abs(ds.amplification - np.abs(rest.eigenvalue.values)).max() < 1e-12
 
