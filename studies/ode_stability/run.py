@@ -66,9 +66,9 @@ def loss_of_stability(method: str, steps: int) -> dict:
 
 
 def crossing(field, method: str, rest: np.ndarray, critical: float, steps: int) -> float:
-    """Step at which the measured growth passes zero, by bisection from steps a fifth below and above."""
-    low, high = 0.8 * critical, 1.2 * critical
-    for _ in range(16):
+    """Step at which the measured growth passes zero, by bisection between two unlike shares of the theory's."""
+    low, high = 0.71 * critical, 1.17 * critical
+    for _ in range(20):
         middle = (low + high) / 2
         if growth(field, method, middle, rest, steps) < 0:
             low = middle

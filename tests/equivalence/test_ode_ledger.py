@@ -115,6 +115,12 @@ def test_what_fails_is_told():
     assert ds.status == 2 and np.isnan(ds.error).all() and np.isnan(ds.defect)
 
 
+def test_plain_python_may_overflow():
+    field = rd.ode.VectorField(lambda y, x, p: [float(y[0]) ** 3 * 1e200], 1)
+    ds = rd.ode.error_ledger(field, dt=1.0, steps=3, initial_state=[[1e60], [0.0]])
+    assert ds.status.values.tolist() == [2, 0] and ds.attrs["reference_error"] == 0.0
+
+
 @pytest.mark.parametrize(
     "options, message",
     [

@@ -131,6 +131,38 @@ def test_implicit_euler_holds_a_stiff_field():
     assert np.abs(run.state[:, 0] - np.cos(run.state[:, 1])).max() < 1e-7
 
 
+def clipped(y, x, p):
+    return np.array([-min(y[0], 2.0)])
+
+
+@pytest.mark.compiled
+def test_compiled_fields_that_cannot_be_typed_for_complex_numbers():
+    numba = pytest.importorskip("numba")
+    for f, at in ((numba.njit(clipped), 1.5), (numba.njit(lambda y, x, p: np.sin(y)), 3.0)):
+        net = rd.ode.network(rd.ode.VectorField(f, 1), "implicit_euler", dt=0.5)
+        after = rd.run(net, initial_state=[at], steps=1).state.values[0]
+        assert np.abs(after - at - 0.5 * f(after, None, None)).max() < 1e-15
+        J = dynamics.jacobian(net, np.array([[at]]), None)[0, 0, 0]
+        slope = -1.0 if f.py_func is clipped else np.cos(after[0])
+        assert J == pytest.approx(1 / (1 - 0.5 * slope), rel=1e-9)
+
+
+@every_method
+def test_fields_of_the_wrong_shape_are_refused(method):
+    """NumPy would broadcast them."""
+    for function in (lambda y, x, p: y[:1], lambda y, x, p: 1.0, lambda y, x, p: None):
+        with pytest.raises(ValueError, match="function of the field returned the shape"):
+            rd.run(rd.ode.network(rd.ode.VectorField(function, 2), method, dt=0.1), steps=1)
+    wrong = rd.ode.VectorField(lambda y, x, p: -y, 2, jacobian=lambda y, x, p: -np.ones(2))
+    with pytest.raises(ValueError, match="jacobian"):
+        rd.jacobian(rd.ode.network(wrong, method, dt=0.1), [1.0, 2.0])
+
+
+def test_a_singular_implicit_step_has_no_jacobian():
+    growing = rd.ode.VectorField(lambda y, x, p: y, 1, jacobian=lambda y, x, p: np.eye(1))
+    assert np.isnan(rd.jacobian(rd.ode.network(growing, "implicit_euler", dt=1.0), [0.0])).all()
+
+
 # ---- leaky networks ----------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("form", ["rate", "voltage"])
 @pytest.mark.parametrize("alpha", [0.3, [0.1, 0.5, 0.4]], ids=["one", "each"])

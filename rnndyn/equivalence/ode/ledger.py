@@ -116,7 +116,7 @@ def _exact(field, x, s0, steps, dt, reference) -> tuple[np.ndarray, float]:
         np.array([trajectory(field, s0[b], dt, steps, tolerance, None if x is None else x[b]) for b in rows])
         for tolerance in (TIGHTEST, LOOSER * TIGHTEST)
     )
-    return np.concatenate([s0[:, None], tight], axis=1), float(np.abs(tight - loose).max())
+    return np.concatenate([s0[:, None], tight], axis=1), float(np.fmax.reduce(np.abs(tight - loose), axis=None))
 
 
 def _account(net, x, run, exact) -> dict[str, np.ndarray]:
@@ -135,13 +135,13 @@ def _account(net, x, run, exact) -> dict[str, np.ndarray]:
     pointwise = dynamics.jacobian(net, rows(run), flat).reshape(batch, steps, size, size)
     for nodes in NODES:
         mean = _mean_jacobian(net, rows(run), rows(error), flat, nodes).reshape(pointwise.shape)
-        rounding = ROUNDINGS * EPS * (sizes[:, 1:] + np.linalg.norm(mean, 2, axis=(-2, -1)) * sizes[:, :-1])
+        rounding = ROUNDINGS * EPS * (sizes[:, 1:] + _norm(mean) * sizes[:, :-1])
         missed = stepped - run[:, 1:] - np.einsum("btij,btj->bti", mean, error[:, :-1])
         if (np.linalg.norm(missed, axis=2) <= rounding).all():
             break
     P, B = _products(mean), _products(pointwise)
     contribution, bptt = (np.einsum("btij,btj->bti", product, local) for product in (P, B))
-    norm, bptt_norm, apart = (np.linalg.norm(product, 2, axis=(-2, -1)) for product in (P, B, P - B))
+    norm, bptt_norm, apart = (_norm(product) for product in (P, B, P - B))
     with np.errstate(divide="ignore", invalid="ignore"):
         logs = {"log_product": np.log(norm), "log_bptt_product": np.log(bptt_norm)}
         gap = np.where(apart > 0, apart / norm, 0.0)
@@ -155,6 +155,12 @@ def _account(net, x, run, exact) -> dict[str, np.ndarray]:
         "rounding": (norm * rounding).sum(axis=1),
         "bptt_defect": np.linalg.norm(error[:, -1] - bptt.sum(axis=1), axis=1),
     }
+
+
+def _norm(A: np.ndarray) -> np.ndarray:
+    """2-norms of matrices, NaN for those that are not finite."""
+    finite = np.isfinite(A).all(axis=(-2, -1))
+    return np.where(finite, np.linalg.norm(np.where(finite[..., None, None], A, 0.0), 2, axis=(-2, -1)), np.nan)
 
 
 def _mean_jacobian(net, start, along, x, nodes: int) -> np.ndarray:

@@ -98,10 +98,10 @@ def jacobian_of(method: Method, f: Callable, jacobian: Callable) -> Callable:
         slopes: list[np.ndarray] = []
         for stage, _ in _stages(A, f, jacobian, h, state, input, parameters):
             row = A[len(slopes)]
-            J = np.asarray(jacobian(stage.copy(), input.copy(), parameters))
+            J = _shaped(jacobian(stage.copy(), input.copy(), parameters), identity.shape, "jacobian")
             moved = J @ _combined(identity, h, row[:-1], slopes)  # K = J (I + h sum_j a_ij K_j)
             if row[-1]:
-                moved = np.linalg.solve(identity - h * row[-1] * J, moved)
+                moved = _quotient(identity - h * row[-1] * J, moved)
             slopes.append(moved)
         return _combined(identity, h, b, slopes)
 
@@ -121,11 +121,28 @@ def _combined(y: Any, h: Any, weights: tuple[float, ...], slopes: list) -> np.nd
     return y + h * total
 
 
+def _shaped(value: Any, shape: tuple[int, ...], name: str) -> np.ndarray:
+    """Array of what a user's function returned. Of another shape it would be broadcast, and be wrong without a word."""
+    array = np.asarray(value)
+    if array.shape != shape:
+        raise ValueError(f"{name} of the field returned the shape {array.shape}, wanted {shape}: correct it")
+    return array
+
+
+def _quotient(A: np.ndarray, B: np.ndarray) -> np.ndarray:
+    """``A^-1 B``, NaN for a singular A."""
+    try:
+        return np.linalg.solve(A, B)
+    except np.linalg.LinAlgError:
+        return np.full(B.shape, np.nan)
+
+
 def _stages(A, f, jacobian, h, state, input, parameters) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Values Y_i of the stages, and the slopes f(Y_i) there."""
 
     def field(y):
-        return np.asarray(f(y.copy(), input.copy(), parameters))  # copies: a field may write to what it gets
+        # Copies: a field may write to what it gets.
+        return _shaped(f(y.copy(), input.copy(), parameters), y.shape, "function")
 
     y = np.asarray(state)
     slopes: list[np.ndarray] = []
@@ -144,6 +161,7 @@ def _stages(A, f, jacobian, h, state, input, parameters) -> Iterator[tuple[np.nd
 
 def _solved(field: Callable, given: Callable | None, base: np.ndarray, c: Any) -> np.ndarray:
     """Y = base + c field(Y), by Newton's method from `base`; NaN where it does not converge."""
+    field(base)  # its own errors are for the user to see; what it refuses of complex numbers is not
     derivatives = (_complex_step, _central) if given is None else (lambda _, at: np.asarray(given(at)).real,)
     for derivative in derivatives:
         Y = _newton(field, derivative, base, c)
@@ -157,9 +175,10 @@ def _newton(field, derivative, base, c) -> np.ndarray | None:
     for _ in range(NEWTON):
         try:
             system = np.eye(len(base)) - np.real(c) * derivative(field, Y)
-            step = np.linalg.solve(system, base + c * field(Y) - Y)
-        except (np.linalg.LinAlgError, *REFUSALS):
-            if np.iscomplexobj(base):  # the caller's complex step, refused by the field: the caller is to know
+            step = _quotient(system, base + c * field(Y) - Y)
+        except Exception as error:
+            refused = isinstance(error, REFUSALS) or type(error).__module__.startswith("numba")
+            if not refused or np.iscomplexobj(base):  # a complex step of the caller's: the caller is to know
                 raise
             return None
         Y = Y + step

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from rnndyn import dynamics
 from rnndyn.equivalence.ode.fields import VectorField
 
 TIGHTEST = 3e-14  # relative tolerance: SciPy takes none below 100 rounding units
@@ -38,8 +39,10 @@ def solution(field: VectorField, state: np.ndarray, dt: float, tolerance: float 
     x = np.zeros(field.input_size) if input is None else input
 
     def f(_, y):
-        return np.asarray(field.function(y.copy(), x.copy(), field.parameters), np.float64)
+        return dynamics.step(field.as_map, y[None], x[None])[0]
 
+    if not np.isfinite(f(0.0, state)).all():  # of which SciPy would make a step of no length, for ever
+        return np.full(len(state), np.nan)
     with np.errstate(all="ignore"):
         found = solve_ivp(f, (0.0, dt), state, method="DOP853", rtol=tolerance, atol=tolerance / 100)
     return found.y[:, -1] if found.success else np.full(len(state), np.nan)

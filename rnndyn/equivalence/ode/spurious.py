@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rnndyn import schema
+from rnndyn import dynamics, schema
 from rnndyn.analysis.fixed_points import fixed_points
 from rnndyn.analysis.lyapunov import lyapunov_spectrum
 from rnndyn.equivalence.ode.fields import VectorField, as_field
@@ -143,7 +143,7 @@ def _period(net, state, x, longest: int) -> int:
     """Fewest steps after which the state has come back."""
     s = state
     for n in range(1, longest + 1):
-        s = np.asarray(net.step(s.copy(), x.copy(), net.parameters))
+        s = dynamics.step(net, s[None], x[None])[0]
         if np.linalg.norm(s - state) <= COMES_BACK * (1 + np.linalg.norm(state)):
             return n
     return longest
