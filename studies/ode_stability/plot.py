@@ -45,7 +45,7 @@ def growth_panel(ax, cases):
             ax.axvline(case["critical"], color=f"C{k}", linewidth=0.6, linestyle=":")
     ax.axhline(0, color=GREY, linewidth=0.6)
     ax.set(xlabel="step (time constants)", ylabel="growth (nat/step)", title="lines theory, circles measured")
-    ax.text(0.97, 0.05, "colours as at left;\ndotted: critical steps", transform=ax.transAxes, ha="right", fontsize=6)
+    ax.text(0.99, 0.86, "colours as at left;\ndotted: critical steps", transform=ax.transAxes, ha="right", fontsize=6)
 
 
 def ledger_panel(ax, case):
@@ -79,7 +79,7 @@ def exponent_panel(ax, cases):
     ax.set_xticks(x, [f"{case['method']}\ndt = {case['step']:g}" for case in finite], fontsize=6)
     ax.set_xlim(-0.5, len(finite) - 0.5)
     ax.set(ylabel="exponent (nat/step)", title="ln 2 at dt = 1.5")
-    ax.legend(fontsize=6)
+    ax.legend(fontsize=6, loc="lower center")
 
 
 def frozen_panel(ax, case):
