@@ -47,6 +47,11 @@ _HOME = {
     "HMM": "equivalence.hmm",
     "NGram": "equivalence.ngram",
     "to_markov_chain": "equivalence.markov_chain",
+    "time_constant": "equivalence.time_constant",
+    "ode": "equivalence",
+    "Automaton": "equivalence.automaton",
+    "interpolating_network": "equivalence.approximation",
+    "fitted_network": "equivalence.approximation",
     "plot": "",
     "schema": "",
     "theory": "",
@@ -62,7 +67,8 @@ def __getattr__(name):
     home = _HOME[name]
     value = import_module(f"rnndyn.{home or name}")
     if home:
-        value = getattr(value, name)
+        # A module of a package is no attribute of it until it is imported.
+        value = getattr(value, name, None) or import_module(f"rnndyn.{home}.{name}")
     globals()[name] = value
     return value
 

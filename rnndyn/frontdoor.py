@@ -84,6 +84,43 @@ def _steps(net, steps):
     return as_integer(steps, "steps", minimum=0)
 
 
+def as_rows(net, state, input=None):
+    """States of single steps, and the inputs beside them, as rows.
+
+    Parameters
+    ----------
+    net : Network
+        The network.
+    state : array_like, shape (..., S)
+        States.
+    input : array_like, shape (..., I), optional
+        Inputs, with the same leading axes or none; needed if the network has inputs.
+
+    Returns
+    -------
+    s : ndarray, shape (n, S)
+        Contiguous, of the network's dtype.
+    x : ndarray, shape (n, I), or None
+        None for a network without inputs.
+    lead : tuple of int
+        The leading axes, whose product is n.
+    """
+    # Leading axes are free, so only the last one is checked by name.
+    s = as_array(state, "state", dtype=net.dtype)
+    if s.ndim == 0 or s.shape[-1] != net.state_size:
+        raise ValueError(f"state has shape {s.shape}, wanted (..., state={net.state_size}): correct its shape")
+    if input is None and net.input_size:
+        raise ValueError(f"input is missing: the network has {net.input_size} inputs; pass an array (..., input)")
+    lead, x = s.shape[:-1], None
+    if net.input_size:
+        x = as_array(input, "input", dtype=net.dtype)
+        if x.ndim == 0 or x.shape[-1] != net.input_size:
+            raise ValueError(f"input has shape {x.shape}, wanted (..., input={net.input_size}): correct its shape")
+        lead = np.broadcast_shapes(lead, x.shape[:-1])
+        x = np.array(np.broadcast_to(x, (*lead, net.input_size)), order="C").reshape(-1, net.input_size)
+    return np.array(np.broadcast_to(s, (*lead, net.state_size)), order="C").reshape(-1, net.state_size), x, lead
+
+
 def as_lengths(lengths, batch, steps):
     """Lengths of the sequences as integers (batch,), or None."""
     if lengths is None:

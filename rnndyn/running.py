@@ -8,10 +8,10 @@ from rnndyn import schema
 from rnndyn.dynamics import forward, hidden_of
 from rnndyn.dynamics import jacobian as step_jacobian
 from rnndyn.errors import check_device
-from rnndyn.frontdoor import as_lengths, as_sequences, check_network, until_the_end
+from rnndyn.frontdoor import as_lengths, as_rows, as_sequences, check_network, until_the_end
 from rnndyn.losses import activate
 from rnndyn.readout import Readout
-from rnndyn.validate import as_array, choice
+from rnndyn.validate import choice
 
 
 def run(net, inputs=None, *, initial_state=None, steps=None, lengths=None, device="cpu"):
@@ -112,19 +112,6 @@ def jacobian(net, state, input=None, *, wrt="state"):
     """
     check_network(net)
     choice(wrt, "wrt", ("state", "input"))
-    # Leading axes are free, so only the last one is checked by name.
-    s = as_array(state, "state", dtype=net.dtype)
-    if s.ndim == 0 or s.shape[-1] != net.state_size:
-        raise ValueError(f"state has shape {s.shape}, wanted (..., state={net.state_size}): correct its shape")
-    if input is None and net.input_size:
-        raise ValueError(f"input is missing: the network has {net.input_size} inputs; pass an array (..., input)")
-    lead, x = s.shape[:-1], None
-    if net.input_size:
-        x = as_array(input, "input", dtype=net.dtype)
-        if x.ndim == 0 or x.shape[-1] != net.input_size:
-            raise ValueError(f"input has shape {x.shape}, wanted (..., input={net.input_size}): correct its shape")
-        lead = np.broadcast_shapes(lead, x.shape[:-1])
-        x = np.array(np.broadcast_to(x, (*lead, net.input_size)), order="C").reshape(-1, net.input_size)
-    s = np.array(np.broadcast_to(s, (*lead, net.state_size)), order="C").reshape(-1, net.state_size)
+    s, x, lead = as_rows(net, state, input)
     J = step_jacobian(net, s, x, wrt)
     return J.reshape(*lead, *J.shape[1:])

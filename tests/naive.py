@@ -172,3 +172,42 @@ def hmm_paths(initial, A, B, x):
             p = p * A[z[t - 1], z[t]] * B[z[t], x[t]]
         probabilities.append(p)
     return paths, np.array(probabilities)
+
+
+# ---- networks as numerical methods: Hairer, Norsett & Wanner, section II.1 ---------------------------------------
+def euler_step(f, y, h):
+    return y + h * f(y)
+
+
+def heun_step(f, y, h):
+    """Improved Euler: the mean of the slopes at both ends."""
+    k1 = f(y)
+    k2 = f(y + h * k1)
+    return y + h / 2 * (k1 + k2)
+
+
+def midpoint_step(f, y, h):
+    """Runge's method."""
+    return y + h * f(y + h / 2 * f(y))
+
+
+def rk4_step(f, y, h):
+    """The classical method of Kutta."""
+    k1 = f(y)
+    k2 = f(y + h / 2 * k1)
+    k3 = f(y + h / 2 * k2)
+    k4 = f(y + h * k3)
+    return y + h / 6 * (k1 + 2 * k2 + 2 * k3 + k4)
+
+
+# ---- automata ----------------------------------------------------------------------------------------------------
+def read_symbols(symbols, transition, increment, initial, limit):
+    """A real-time automaton with a counter; the tables are [state][symbol][counter above zero]."""
+    state, count, path = initial, 0, []
+    for symbol in symbols:
+        above = int(count > 0)
+        count_after = count + increment[state][symbol][above]
+        state = transition[state][symbol][above]
+        count = 0 if count_after < 0 else limit if count_after > limit else count_after
+        path.append((state, count))
+    return path

@@ -164,6 +164,29 @@ def gradient_paths(steps=6):
     return schema.build("gradient_paths", variables, coords={"length": length})
 
 
+def ode_stability(time=5, size=2):
+    eigenvalue = np.full((time, size), -1 + 3j) * np.linspace(0.5, 1, time)[:, None]
+    variables = {"eigenvalue": eigenvalue, "amplification": np.abs(1 + 0.2 * eigenvalue), "status": 0}
+    variables |= {name: np.ones(time) for name in ("critical_step", "logarithmic_norm", "step_norm")}
+    return schema.build("ode_stability", variables, call={"method": "euler", "dt": 0.2})
+
+
+def error_ledger(time=20, size=2):
+    parts = np.exp(-0.1 * np.arange(time))[:, None] * np.ones(size)
+    variables = {name: parts for name in ("error", "local_error", "contribution", "bptt_contribution")}
+    variables |= {name: np.zeros(time) for name in ("log_product", "log_bptt_product", "product_gap")}
+    variables |= {"defect": 1e-15, "rounding": 1e-14, "bptt_defect": 1e-3, "status": 0}
+    return schema.build("error_ledger", variables)
+
+
+def spurious_dynamics(n=3, refinements=3):
+    variables = {"state": np.arange(2.0 * n).reshape(n, 2), "period": np.ones(n, int), "drift": np.zeros(n)}
+    variables |= {"origin": np.array(["shared", "invented"])[np.arange(n) % 2], "stability": np.full(n, "stable")}
+    variables |= {"ode_stability": np.full(n, "unstable"), "step_size": 2.0 ** -np.arange(refinements)}
+    variables |= {"exponent": np.linspace(0.5, -1, refinements), "stderr": np.full(refinements, 0.1)}
+    return schema.build("spurious_dynamics", variables | {"status": np.zeros(refinements, int)})
+
+
 def training(steps=10):
     loss = 2.0 ** -np.arange(steps)
     return schema.build("training", {"loss": loss, "gradient_norm": loss / 2})

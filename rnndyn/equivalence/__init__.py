@@ -1,1 +1,1 @@
-"""Classical models that networks are equivalent to, and the way from one to the other."""
+"""The classical models that a recurrent network is equal to: state space, VARMA, HMM, ODE, automaton."""

@@ -9,6 +9,7 @@ from rnndyn.plot.growth import covariant_lyapunov_vectors, echo_state_test, fini
 from rnndyn.plot.learning import training
 from rnndyn.plot.lyapunov import lyapunov_spectrum
 from rnndyn.plot.markov import hmm_filter, hmm_smoother, markov_chain
+from rnndyn.plot.ode import error_ledger, ode_stability, spurious_dynamics
 from rnndyn.plot.paths import gate_paths, gradient_paths
 from rnndyn.plot.points import eigenvalues, fixed_points
 from rnndyn.plot.slow_points import slow_points
@@ -19,6 +20,7 @@ __all__ = [
     "covariant_lyapunov_vectors",
     "echo_state_test",
     "eigenvalues",
+    "error_ledger",
     "finite_time_exponents",
     "fixed_points",
     "gate_paths",
@@ -29,8 +31,10 @@ __all__ = [
     "jacobian_products",
     "lyapunov_spectrum",
     "markov_chain",
+    "ode_stability",
     "run",
     "slow_points",
+    "spurious_dynamics",
     "training",
     "transitions",
 ]

@@ -14,6 +14,7 @@ import numpy as np
 from rnndyn.provenance import provenance
 from rnndyn.schema.growth import GROWTH
 from rnndyn.schema.markov import MARKOV
+from rnndyn.schema.ode import ODE
 from rnndyn.schema.points import POINTS
 from rnndyn.schema.states import STATES
 from rnndyn.schema.terms import COUNTED_FROM_ONE, DIMENSIONS, LEADING, Status, Variable
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from xarray import Dataset
 
 VERSION = 1
-RESULTS: dict[str, dict[str, Variable]] = STATES | POINTS | GROWTH | MARKOV
+RESULTS: dict[str, dict[str, Variable]] = STATES | POINTS | GROWTH | MARKOV | ODE
 
 _DTYPE_KINDS = {"f": "f", "c": "c", "i": "iu", "string": "UOT", "status": "iu"}
 

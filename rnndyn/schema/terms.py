@@ -25,6 +25,7 @@ DIMENSIONS = {
     "length": "recurrent factors of a path, from 0",
     "cell": "cells of a partition of the states, numbered from 0",
     "next_cell": "cells one step later",
+    "refinement": "step sizes, each half of the one before",
     "sample": "states at equal arc length along a slow manifold",
 }
 LEADING = ("network", "batch")  # present only for an ensemble, or for several sequences

@@ -29,6 +29,9 @@ PLOTS = {
     "hmm_filter": (plot.hmm_filter, synthetic.hmm_filter),
     "hmm_smoother": (plot.hmm_smoother, synthetic.hmm_smoother),
     "markov_chain": (plot.markov_chain, synthetic.markov_chain),
+    "ode_stability": (plot.ode_stability, synthetic.ode_stability),
+    "error_ledger": (plot.error_ledger, synthetic.error_ledger),
+    "spurious_dynamics": (plot.spurious_dynamics, synthetic.spurious_dynamics),
 }
 every_plot = pytest.mark.parametrize("name", PLOTS)
 
