@@ -44,6 +44,8 @@ _HOME = {
     "gradient_paths": "analysis.gradient_paths",
     "gradient_paths_from_terms": "analysis.gradient_paths",
     "lyapunov_value_and_grad": "analysis.lyapunov_gradient",
+    "kalman_filter": "equivalence.kalman",
+    "rts_smoother": "equivalence.kalman",
     "plot": "",
     "schema": "",
     "theory": "",

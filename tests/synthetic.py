@@ -164,6 +164,19 @@ def gradient_paths(steps=6):
     return schema.build("gradient_paths", variables, coords={"length": length})
 
 
+def kalman_filter(kind="kalman_filter", time=20, size=2):
+    mean, cov = np.zeros((time, size)), np.broadcast_to(np.eye(size), (time, size, size))
+    variables = {"innovation": np.zeros((time, 1)), "innovation_cov": np.ones((time, 1, 1)), "status": 0}
+    variables |= {"loglik": -1.0 * time, "loglik_t": -np.ones(time)}
+    for name in ("predicted", "filtered") + (("smoothed",) if kind == "rts_smoother" else ()):
+        variables |= {f"{name}_mean": mean, f"{name}_cov": cov}
+    return schema.build(kind, variables)
+
+
+def rts_smoother():
+    return kalman_filter("rts_smoother")
+
+
 def training(steps=10):
     loss = 2.0 ** -np.arange(steps)
     return schema.build("training", {"loss": loss, "gradient_norm": loss / 2})

@@ -11,6 +11,7 @@ from rnndyn.plot.lyapunov import lyapunov_spectrum
 from rnndyn.plot.paths import gate_paths, gradient_paths
 from rnndyn.plot.points import eigenvalues, fixed_points
 from rnndyn.plot.slow_points import slow_points
+from rnndyn.plot.state_space import kalman_filter, rts_smoother
 from rnndyn.plot.traces import run
 from rnndyn.plot.transitions import transitions
 
@@ -24,7 +25,9 @@ __all__ = [
     "gradient_flow",
     "gradient_paths",
     "jacobian_products",
+    "kalman_filter",
     "lyapunov_spectrum",
+    "rts_smoother",
     "run",
     "slow_points",
     "training",

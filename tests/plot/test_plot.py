@@ -26,6 +26,8 @@ PLOTS = {
     "gradient_flow": (plot.gradient_flow, synthetic.gradient_flow),
     "gate_paths": (plot.gate_paths, synthetic.gate_paths),
     "gradient_paths": (plot.gradient_paths, synthetic.gradient_paths),
+    "kalman_filter": (plot.kalman_filter, synthetic.kalman_filter),
+    "rts_smoother": (plot.rts_smoother, synthetic.rts_smoother),
 }
 every_plot = pytest.mark.parametrize("name", PLOTS)
 

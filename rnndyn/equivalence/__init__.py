@@ -1,0 +1,1 @@
+"""Classical models that a recurrent network is equal to: each module is one of them."""

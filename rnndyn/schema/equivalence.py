@@ -1,0 +1,30 @@
+"""The tables of linear networks as state-space models."""
+
+from __future__ import annotations
+
+from rnndyn.schema.terms import Variable, status
+
+MEAN = ("batch", "time", "state")
+COVARIANCE = (*MEAN, "state_2")
+STEADY = ("state", "output")
+
+FILTER: dict[str, Variable] = {
+    "predicted_mean": Variable(MEAN, "1", "mean of the state given the outputs before"),
+    "predicted_cov": Variable(COVARIANCE, "1", "covariance of the state given the outputs before"),
+    "filtered_mean": Variable(MEAN, "1", "mean of the state given the outputs up to now"),
+    "filtered_cov": Variable(COVARIANCE, "1", "covariance of the state given the outputs up to now"),
+    "innovation": Variable(("batch", "time", "output"), "1", "output less its mean given the outputs before"),
+    "innovation_cov": Variable(("batch", "time", "output", "output_2"), "1", "covariance of the innovation"),
+    "loglik": Variable(("batch",), "nat", "log-likelihood of the whole sequence"),
+    "loglik_t": Variable(("batch", "time"), "nat", "log-likelihood of the outputs given those before"),
+    "status": status("batch"),
+}
+
+EQUIVALENCE: dict[str, dict[str, Variable]] = {
+    "kalman_filter": FILTER,
+    "rts_smoother": FILTER
+    | {
+        "smoothed_mean": Variable(MEAN, "1", "mean of the state given all outputs"),
+        "smoothed_cov": Variable(COVARIANCE, "1", "covariance of the state given all outputs"),
+    },
+}
