@@ -55,7 +55,7 @@ def gains(seen, A, V, Q, R, start, infinite, step, K, U, S, logdet, Pp, Pf, J, C
     ``failed`` (pattern) becomes the first time at which the innovations' covariance is singular, or -1.
     """
     patterns, T, outputs = seen.shape
-    n, smoothing = len(A), J.shape[1] > 0
+    n, smoothing = len(A), J.shape[2] > 0
     for worker in prange(workers):
         room = 4 * n + 2 * outputs
         F, M = np.empty((n, room)), np.empty((max(2 * n, n + outputs), room))
@@ -65,7 +65,8 @@ def gains(seen, A, V, Q, R, start, infinite, step, K, U, S, logdet, Pp, Pf, J, C
             for i in range(n):
                 put(F, i, 0, start, i, 0, width)
             failed[p] = -1
-            square(F, 0, 0, left, width, Pp[p, 0])
+            if T:
+                square(F, 0, 0, left, width, Pp[p, 0])
             while t < T:
                 step[p, t] = entry
                 left, width, logdet[p, entry] = measure(
