@@ -102,7 +102,7 @@ def innovations(model: StateSpace) -> Innovations:
 
     A, V, Q, R = model.A, model.V, model.Q, model.R
     check_noise(model)
-    hidden = [z for z in np.linalg.eigvals(A) if abs(z) >= 1 and _unseen(A, V, z)]
+    hidden = [z for z in unseen_modes(A, V) if abs(z) >= 1]
     if hidden:
         raise ValueError(
             f"linear has an unstable mode, of eigenvalue {hidden[0]:.4g}, that its outputs do not show (it is "
@@ -133,11 +133,14 @@ def _riccati_step(P: np.ndarray, model: StateSpace) -> np.ndarray:
     return 0.5 * (P + P.T)
 
 
-def _unseen(A: np.ndarray, V: np.ndarray, z: complex) -> bool:
-    """Whether the mode of eigenvalue z does not show in the outputs (the test of Popov, Belevitch and Hautus)."""
+def unseen_modes(A: np.ndarray, V: np.ndarray) -> tuple[complex, ...]:
+    """Eigenvalues of the modes that V does not show (the test of Popov, Belevitch and Hautus, [kailath1980]_)."""
     n = len(A)
-    stacked = np.concatenate([z * np.eye(n) - A, V])
-    return bool(np.linalg.matrix_rank(stacked, tol=1e-10 * max(1.0, np.abs(stacked).max())) < n)
+    size = np.linalg.norm(V, axis=1, keepdims=True)
+    V = V / np.where(size > 0, size, 1.0)
+    values = np.linalg.eigvals(A)
+    unseen = (np.linalg.matrix_rank(np.concatenate([z * np.eye(n) - A, V]), tol=1e-10) < n for z in values)
+    return tuple(complex(z) for z, hidden in zip(values, unseen, strict=True) if hidden)
 
 
 def spectrum(model: StateSpace, frequency: np.ndarray) -> np.ndarray:
@@ -159,25 +162,24 @@ def check_noise(model: StateSpace) -> None:
 
 
 def simulate(
-    model: StateSpace, steps: int, rng: np.random.Generator, inputs: np.ndarray | None = None, batch: int = 1
+    model: StateSpace,
+    law: tuple[np.ndarray, np.ndarray],
+    steps: int,
+    rng: np.random.Generator,
+    inputs: np.ndarray | None = None,
+    batch: int = 1,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Draw states (batch, steps, n) and outputs (batch, steps, O) from the stationary law; inputs are zero before."""
-    mean, cov = stationary(model)
-    n, outputs = len(mean), len(model.c)
-    noise = rng.standard_normal((batch, steps, n)) @ _root(model.Q).T
+    """Draw states (batch, steps, n) and outputs (batch, steps, O); `law`: mean and factor of h_1 before its input."""
+    mean, root = law
+    n, Q, R = len(mean), factor(model.Q), factor(model.R)
+    noise = rng.standard_normal((batch, steps, Q.shape[1])) @ Q.T
     drive = model.b if inputs is None else model.b + inputs @ model.B.T
     drive = np.broadcast_to(drive, (batch, steps, n))
-    h = mean + rng.standard_normal((batch, n)) @ _root(cov).T
+    h = mean + rng.standard_normal((batch, root.shape[1])) @ root.T
     states = np.empty((batch, steps, n))
     for t in range(steps):
-        # The stationary law already holds the bias and the noise of the first step.
+        # The law of h_1 already holds the bias and the noise of the first step.
         h = h @ model.A.T + drive[:, t] + noise[:, t] if t else h + drive[:, 0] - model.b
         states[:, t] = h
-    outputs_noise = rng.standard_normal((batch, steps, outputs)) @ _root(model.R).T
-    return states, states @ model.V.T + model.c + outputs_noise
-
-
-def _root(covariance: np.ndarray) -> np.ndarray:
-    """Symmetric square root."""
-    values, vectors = np.linalg.eigh(covariance)
-    return (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
+    eps = rng.standard_normal((batch, steps, R.shape[1])) @ R.T
+    return states, states @ model.V.T + model.c + eps
