@@ -177,6 +177,15 @@ def rts_smoother():
     return kalman_filter("rts_smoother")
 
 
+def steady_filter(size=3):
+    variables = {"filter_gain": np.ones((size, 1)), "predictor_gain": np.ones((size, 1))}
+    variables |= {
+        f"{name}_cov": v * np.eye(size) for name, v in (("predicted", 1), ("filtered", 0.6), ("smoothed", 0.4))
+    }
+    variables |= {"innovation_cov": np.ones((1, 1)), "eigenvalue": np.full(size, 0.5), "exponent": np.full(size, -0.7)}
+    return schema.build("steady_filter", variables)
+
+
 def training(steps=10):
     loss = 2.0 ** -np.arange(steps)
     return schema.build("training", {"loss": loss, "gradient_norm": loss / 2})

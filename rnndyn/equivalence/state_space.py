@@ -102,10 +102,10 @@ def innovations(model: StateSpace) -> Innovations:
 
     A, V, Q, R = model.A, model.V, model.Q, model.R
     check_noise(model)
-    hidden = [z for z in unseen_modes(A, V) if abs(z) >= 1]
+    hidden = tuple(z for z in unseen_modes(A, V) if abs(z) >= 1)
     if hidden:
         raise ValueError(
-            f"linear has an unstable mode, of eigenvalue {hidden[0]:.4g}, that its outputs do not show (it is "
+            f"linear has an unstable mode, of eigenvalue {listed(hidden)}, that its outputs do not show (it is "
             "unobservable): no filter can follow it; add an output to W_hy"
         )
     try:
@@ -141,6 +141,11 @@ def unseen_modes(A: np.ndarray, V: np.ndarray) -> tuple[complex, ...]:
     values = np.linalg.eigvals(A)
     unseen = (np.linalg.matrix_rank(np.concatenate([z * np.eye(n) - A, V]), tol=1e-10) < n for z in values)
     return tuple(complex(z) for z, hidden in zip(values, unseen, strict=True) if hidden)
+
+
+def listed(values: tuple[complex, ...]) -> str:
+    """Eigenvalues for a message."""
+    return ", ".join(f"{v.real:.4g}" if v.imag == 0 else f"{v:.4g}" for v in values)
 
 
 def spectrum(model: StateSpace, frequency: np.ndarray) -> np.ndarray:

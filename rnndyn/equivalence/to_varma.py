@@ -12,6 +12,7 @@ from rnndyn.equivalence.state_space import (
     check_stable,
     factor,
     innovations,
+    listed,
     radius,
     state_space,
     unseen_modes,
@@ -96,7 +97,7 @@ def to_varma(linear: Linear, *, method: str = "auto") -> VARMA:
     unreachable = unseen_modes(model.A.T, np.hstack([model.B, factor(model.Q)]).T)
     if method == "observability" and unobservable:
         raise ValueError(
-            f"linear has modes that W_hy does not show (it is unobservable), of eigenvalues {_listed(unobservable)}, "
+            f"linear has modes that W_hy does not show (it is unobservable), of eigenvalues {listed(unobservable)}, "
             "and no observability index; method='auto' leaves them out"
         )
     weights = _weights(model, steady.S, steady.K)
@@ -220,7 +221,3 @@ def _degree(w: Weights) -> int:
         rows.append(state @ w.reach)
     values = np.linalg.svd(np.concatenate(rows), compute_uv=False)
     return int((values > 1e-10 * values[0]).sum()) if values[0] > 0 else 0
-
-
-def _listed(values: tuple[complex, ...]) -> str:
-    return ", ".join(f"{v.real:.4g}" if v.imag == 0 else f"{v:.4g}" for v in values)

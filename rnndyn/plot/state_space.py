@@ -65,6 +65,40 @@ def rts_smoother(ds, ax=None, *, state=0, sequence=0):
     return _bands(ds, ax, {"filtered": ORANGE, "smoothed": BLUE}, state, sequence)
 
 
+def steady_filter(ds, ax=None):
+    """Draw the variance of each state variable that is left after predicting, filtering and smoothing.
+
+    Parameters
+    ----------
+    ds : Dataset
+        From `rnndyn.steady_filter`.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; a new figure if left out.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        With the lines "predicted", "filtered" and, of a stable network, "smoothed".
+
+    Raises
+    ------
+    ValueError
+        `ds` is no steady filter.
+    """
+    require(ds, "filter_gain", "predicted_cov", "filtered_cov")
+    with drawing(ax) as ax:
+        for name, color, marker in (("predicted", GREY, "v"), ("filtered", ORANGE, "s"), ("smoothed", BLUE, "o")):
+            if f"{name}_cov" in ds:
+                variance = np.diagonal(ds[f"{name}_cov"].values)
+                ax.plot(np.arange(1, len(variance) + 1), variance, marker, color=color, label=name, markersize=4)
+        ax.set_ylim(bottom=0)
+        ax.set_xlabel("State variable")
+        ax.xaxis.get_major_locator().set_params(integer=True)
+        ax.set_ylabel("Variance given the outputs")
+        ax.legend()
+    return ax
+
+
 def _bands(ds, ax, curves, state, sequence):
     require(ds, "time", *(f"{name}_{what}" for name in curves for what in ("mean", "cov")))
     one = ds.isel(batch=sequence) if "batch" in ds.dims else ds

@@ -6,7 +6,7 @@ from rnndyn.schema.terms import Variable, status
 
 MEAN = ("batch", "time", "state")
 COVARIANCE = (*MEAN, "state_2")
-STEADY = ("state", "output")
+STATE = ("state", "state_2")
 
 FILTER: dict[str, Variable] = {
     "predicted_mean": Variable(MEAN, "1", "mean of the state given the outputs before"),
@@ -26,5 +26,15 @@ EQUIVALENCE: dict[str, dict[str, Variable]] = {
     | {
         "smoothed_mean": Variable(MEAN, "1", "mean of the state given all outputs"),
         "smoothed_cov": Variable(COVARIANCE, "1", "covariance of the state given all outputs"),
+    },
+    "steady_filter": {
+        "filter_gain": Variable(("state", "output"), "1", "filter gain K: filtered less predicted mean, by innovation"),
+        "predictor_gain": Variable(("state", "output"), "1", "predictor gain A K: what an innovation adds to the next"),
+        "predicted_cov": Variable(STATE, "1", "covariance of the state given the outputs before"),
+        "filtered_cov": Variable(STATE, "1", "covariance of the state given the outputs up to now"),
+        "smoothed_cov": Variable(STATE, "1", "covariance of the state given all outputs", optional=True),
+        "innovation_cov": Variable(("output", "output_2"), "1", "covariance of the innovation"),
+        "eigenvalue": Variable(("mode",), "1", "eigenvalue of the filter's recurrence (I - K V) A", "c"),
+        "exponent": Variable(("index",), "nat/step", "Lyapunov exponent of the filter"),
     },
 }
