@@ -46,6 +46,8 @@ _HOME = {
     "lyapunov_value_and_grad": "analysis.lyapunov_gradient",
     "kalman_filter": "equivalence.kalman",
     "rts_smoother": "equivalence.kalman",
+    "fit_linear": "equivalence.fitting",
+    "standard_errors": "equivalence.errors",
     "steady_filter": "equivalence.steady",
     "filter_network": "equivalence.steady",
     "smoother_network": "equivalence.steady",

@@ -186,6 +186,17 @@ def steady_filter(size=3):
     return schema.build("steady_filter", variables)
 
 
+def standard_errors(lags=5, outputs=1):
+    shapes = {"psi": (lags + 1, outputs, outputs), "innovation_cov": (outputs, outputs)}
+    shapes |= {"output_mean": (outputs,), "modulus": (1,)}
+    variables = {name: np.ones(shape) for name, shape in shapes.items()}
+    variables |= {f"{name}_stderr": 0.1 * value for name, value in variables.items()}
+    lag = ("lag", np.arange(lags + 1), {"long_name": "lag", "units": "step"})
+    return schema.build(
+        "standard_errors", variables | {"loglik": -9.0, "score_norm": 1e-6, "status": 0}, coords={"lag": lag}
+    )
+
+
 def training(steps=10):
     loss = 2.0 ** -np.arange(steps)
     return schema.build("training", {"loss": loss, "gradient_norm": loss / 2})

@@ -11,7 +11,7 @@ from rnndyn.plot.lyapunov import lyapunov_spectrum
 from rnndyn.plot.paths import gate_paths, gradient_paths
 from rnndyn.plot.points import eigenvalues, fixed_points
 from rnndyn.plot.slow_points import slow_points
-from rnndyn.plot.state_space import kalman_filter, rts_smoother, steady_filter
+from rnndyn.plot.state_space import kalman_filter, rts_smoother, standard_errors, steady_filter
 from rnndyn.plot.traces import run
 from rnndyn.plot.transitions import transitions
 
@@ -30,6 +30,7 @@ __all__ = [
     "rts_smoother",
     "run",
     "slow_points",
+    "standard_errors",
     "steady_filter",
     "training",
     "transitions",

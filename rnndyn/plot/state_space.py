@@ -99,6 +99,38 @@ def steady_filter(ds, ax=None):
     return ax
 
 
+def standard_errors(ds, ax=None, *, output=0, innovation=0):
+    """Draw the weights of one innovation in one output against the lag, with two standard errors.
+
+    Parameters
+    ----------
+    ds : Dataset
+        From `rnndyn.standard_errors`.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; a new figure if left out.
+    output, innovation : int
+        Which element of the weights.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        With one line.
+
+    Raises
+    ------
+    ValueError
+        `ds` holds no standard errors of weights.
+    """
+    require(ds, "psi", "psi_stderr", "lag")
+    psi, stderr = (ds[name].isel(output=output, output_2=innovation).values for name in ("psi", "psi_stderr"))
+    with drawing(ax) as ax:
+        ax.errorbar(ds["lag"].values, psi, 2 * stderr, color=BLUE, marker="o", markersize=3, linewidth=0.9, capsize=2)
+        ax.axhline(0, color=GREY, linewidth=0.6, zorder=0)
+        ax.set_xlabel("Lag (step)")
+        ax.set_ylabel(label(ds["psi"]))
+    return ax
+
+
 def _bands(ds, ax, curves, state, sequence):
     require(ds, "time", *(f"{name}_{what}" for name in curves for what in ("mean", "cov")))
     one = ds.isel(batch=sequence) if "batch" in ds.dims else ds

@@ -20,6 +20,13 @@ FILTER: dict[str, Variable] = {
     "status": status("batch"),
 }
 
+
+def _with_errors(table: dict[str, Variable]) -> dict[str, Variable]:
+    """Each variable and its standard error."""
+    errors = {f"{k}_stderr": v._replace(long_name=f"standard error of the {v.long_name}") for k, v in table.items()}
+    return table | errors
+
+
 EQUIVALENCE: dict[str, dict[str, Variable]] = {
     "kalman_filter": FILTER,
     "rts_smoother": FILTER
@@ -36,5 +43,19 @@ EQUIVALENCE: dict[str, dict[str, Variable]] = {
         "innovation_cov": Variable(("output", "output_2"), "1", "covariance of the innovation"),
         "eigenvalue": Variable(("mode",), "1", "eigenvalue of the filter's recurrence (I - K V) A", "c"),
         "exponent": Variable(("index",), "nat/step", "Lyapunov exponent of the filter"),
+    },
+    "standard_errors": _with_errors(
+        {
+            "psi": Variable(("lag", "output", "output_2"), "1", "weight of the innovations of this lag"),
+            "innovation_cov": Variable(("output", "output_2"), "1", "covariance of the innovations"),
+            "input_response": Variable(("lag", "output", "input"), "1", "response to an input", optional=True),
+            "output_mean": Variable(("output",), "1", "mean of the outputs"),
+            "modulus": Variable(("mode",), "1", "modulus of an eigenvalue of W_hh"),
+        }
+    )
+    | {
+        "loglik": Variable((), "nat", "log-likelihood of all sequences"),
+        "score_norm": Variable((), "1", "size of the likelihood's derivative, in standard errors"),
+        "status": status(),
     },
 }

@@ -24,6 +24,7 @@ DIMENSIONS = {
     "layer": "layers of a stack",
     "manifold": "slow manifolds: line, ring and higher-dimensional attractors",
     "path": "ways of a gradient: through the gates of one step, or through all steps",
+    "lag": "steps between cause and effect, from 0",
     "length": "recurrent factors of a path, from 0",
     "sample": "states at equal arc length along a slow manifold",
 }

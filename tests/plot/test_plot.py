@@ -27,6 +27,7 @@ PLOTS = {
     "gate_paths": (plot.gate_paths, synthetic.gate_paths),
     "gradient_paths": (plot.gradient_paths, synthetic.gradient_paths),
     "kalman_filter": (plot.kalman_filter, synthetic.kalman_filter),
+    "standard_errors": (plot.standard_errors, synthetic.standard_errors),
     "steady_filter": (plot.steady_filter, synthetic.steady_filter),
     "rts_smoother": (plot.rts_smoother, synthetic.rts_smoother),
 }
