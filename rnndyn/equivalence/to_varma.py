@@ -102,7 +102,7 @@ def to_varma(linear: Linear, *, method: str = "auto") -> VARMA:
         )
     weights = _weights(model, steady.S, steady.K)
     name = "cayley_hamilton" if method == "cayley_hamilton" else "observability"
-    ar, error = _best(weights, _final_form(weights) if name == "cayley_hamilton" else _observable_forms(weights))
+    ar, error = _best(weights, name)
     if not error <= REFUSED:
         remedy = "use method='auto'" if name == "cayley_hamilton" else "it has too many slow units for its outputs"
         raise ValueError(
@@ -157,10 +157,17 @@ def _final_form(w: Weights) -> Iterator[np.ndarray]:
     yield np.array(found)[:, None, None] * np.eye(len(w.V))
 
 
-def _best(w: Weights, forms: Iterator[np.ndarray]) -> tuple[np.ndarray, float]:
+def form_error(linear: Linear, method: str) -> float:
+    """Error of the weights of the form that `to_varma` would give; it refuses one above 1e-7."""
+    model = state_space(linear)
+    steady = innovations(model)
+    return _best(_weights(model, steady.S, steady.K), method)[1]
+
+
+def _best(w: Weights, method: str) -> tuple[np.ndarray, float]:
     """The first form that is exact, else the one with the smallest error."""
-    best, least = np.zeros((0, *w.V.shape[:1] * 2)), np.inf
-    for ar in forms:
+    best, least = np.zeros((0, len(w.V), len(w.V))), np.inf
+    for ar in _final_form(w) if method == "cayley_hamilton" else _observable_forms(w):
         error = _error(w, ar)
         if error < least:
             best, least = ar, error
@@ -170,13 +177,13 @@ def _best(w: Weights, forms: Iterator[np.ndarray]) -> tuple[np.ndarray, float]:
 
 
 def _error(w: Weights, ar: np.ndarray) -> float:
-    """Largest error of the weights that the form gives back; inf for one that is not stationary."""
+    """Largest error of the weights that the form gives back; inf for a good one that is not stationary."""
     with np.errstate(over="ignore", invalid="ignore"):
-        if not np.isfinite(ar).all() or radius(companion(ar)) >= 1:
-            return np.inf
         again = expand(ar, _numerator(w, ar), len(w.markov))
-        error = np.abs(again[1:] - w.markov).max()
-    return float(error) if np.isfinite(error) else np.inf
+        error = float(np.abs(again[1:] - w.markov).max())
+    if not np.isfinite(error) or (error <= REFUSED and radius(companion(ar)) >= 1):
+        return np.inf
+    return error
 
 
 def _numerator(w: Weights, ar: np.ndarray) -> np.ndarray:
