@@ -47,6 +47,8 @@ class Gains(NamedTuple):
     def over_time(self, name: str) -> np.ndarray:
         """S, Pp or Pf as (batch, time, ., .), infinite where they are so."""
         values = getattr(self, name)
+        if len(values) == 1:
+            return self.spread(values[0, self.step[0]][None])
         return self.spread(np.stack([values[p, step] for p, step in enumerate(self.step)]))
 
     def spread(self, covariance: np.ndarray) -> np.ndarray:

@@ -22,6 +22,8 @@ def compare(results: dict) -> str:
         parts += searches(results["searches"])
     if results.get("spectra"):
         parts += spectra(results["spectra"])
+    if results.get("filters"):
+        parts += filters(results["filters"])
     made = results["machine"]
     versions = ", ".join(f"{name} {version}" for name, version in made["versions"].items())
     parts.append(
@@ -67,6 +69,39 @@ def spectra(rows: list[dict]) -> list[str]:
         "`rd.lyapunov_spectrum` with its statistics and its sum rule. jax: a jitted scan with a QR at each step, by "
         "`vmap` for ensembles; numpy: a loop. GF/s count 2 N^2 k + 2 N k^2 operations a step; the limit is the forward "
         "pass of 64 sequences through 256 units, timed in the same turns.",
+    ]
+
+
+def filters(rows: list[dict]) -> list[str]:
+    """Tables of the Kalman filters."""
+    peers, modes = list(rows[0]["differences"]), ("filter", "smoother")
+    lines = [
+        [row["n"], row["outputs"], row["steps"], row["series"], f"{100 * row['missing']:.0f} %"]
+        + [f"{1e3 * row[mode]['seconds']['rnndyn']:.3g}" for mode in modes]
+        + [row[mode]["times_faster"][peer] for peer in peers for mode in modes]
+        + [f"{max(row['differences'].values(), default=0):.0e}"]
+        for row in rows
+    ]
+    goals = [
+        ("one series", [r for r in rows if r["series"] == 1], 1),
+        ("many", [r for r in rows if r["series"] > 1], 5),
+    ]
+    summary = [
+        [name, peer, mode, min(row[mode]["times_faster"][peer] for row in members), goal]
+        for name, members, goal in goals
+        for peer in peers
+        for mode in modes
+        if members
+    ]
+    header = ["units", "outputs", "steps", "series", "missing", "filter, ms", "smoother, ms"]
+    header += [f"{mode}, vs {peer}" for peer in peers for mode in modes]
+    return [
+        "### Kalman filter and smoother, times faster: least",
+        table(["series", "than", "", "times", "goal"], summary),
+        table([*header, "largest difference"], lines),
+        "float64, all series of a setting together, from the stationary start: means, covariances and likelihoods of "
+        "every step. rnndyn: `rd.kalman_filter` and `rd.rts_smoother`, in square-root form, with checks and Datasets. "
+        "statsmodels: `KalmanSmoother`, its usual form with its shortcut to a steady state, one series after another.",
     ]
 
 

@@ -12,7 +12,24 @@ def plot(results: dict) -> Figure:
     """The passes, or what else was measured."""
     if results["rows"]:
         return passes(results)
-    return searches(results["searches"]) if results["searches"] else spectra(results["spectra"])
+    if results["searches"]:
+        return searches(results["searches"])
+    return spectra(results["spectra"]) if results["spectra"] else filters(results["filters"])
+
+
+def filters(rows: list[dict]) -> Figure:
+    """How many times faster than each peer, by setting."""
+    figure = Figure(figsize=(3.4, 2.6), layout="constrained")
+    ax = figure.subplots()
+    names = [f"{r['series']} x {r['steps']}, H {r['n']}{', gaps' if r['missing'] else ''}" for r in rows]
+    for k, mode in enumerate(("filter", "smoother")):
+        for peer in rows[0]["differences"]:
+            ax.semilogx([r[mode]["times_faster"][peer] for r in rows], names, "os"[k], label=f"{mode}, {peer}")
+    ax.axvline(1, color="black", linewidth=1)
+    ax.set(xlabel="times faster", ylabel="series x steps, units")
+    ax.tick_params(axis="y", labelsize=5)
+    ax.legend(fontsize=5)
+    return figure
 
 
 def spectra(rows: list[dict]) -> Figure:

@@ -1,11 +1,12 @@
 """The measurements of the study."""
 
+import importlib.util
 import itertools
 from contextlib import ExitStack
 
 import numpy as np
 
-from studies.benchmark import searches, spectra
+from studies.benchmark import filters, searches, spectra
 from studies.benchmark.peers import PEERS, available
 from studies.benchmark.problem import CELLS, products
 from studies.benchmark.workers import Worker, interleaved
@@ -18,13 +19,14 @@ THREADS = 2
 ROUNDS = 9  # turns of each program at one cell, size and mode
 SEARCH_ROUNDS = 3
 SPECTRUM_ROUNDS = 5
+FILTER_ROUNDS = 5
 SAME = 1e-6  # largest difference of two states that are one fixed point
 STATE_TOLERANCE, GRADIENT_TOLERANCE = 2e-5, 2e-4  # float32, against rnndyn: largest difference; normwise and relative
 
 
 def add_arguments(parser) -> None:
     """Options of `python -m studies benchmark`."""
-    parser.add_argument("--only", choices=("passes", "searches", "spectra"), help="default: all parts")
+    parser.add_argument("--only", choices=("passes", "searches", "spectra", "filters"), help="default: all parts")
     parser.add_argument(
         "--peers", nargs="+", choices=list(PEERS)[1:], help="programs beside rnndyn; default: those installed"
     )
@@ -39,9 +41,10 @@ def run(quick: bool, only=None, peers=None, cells=None, hidden=None, batch=None)
     rows = passes(quick, programs, cells, hidden, batch) if only in (None, "passes") else []
     found = searched(quick) if only in (None, "searches") else []
     measured = spectra_of(quick) if only in (None, "spectra") else []
-    packages = ("rnndyn", "numba", "numpy", "scipy", "torch", "jax", "jaxlib")
-    made = machine(packages, THREADS)
-    return {"machine": made, "steps": STEPS, "programs": programs, "rows": rows, "searches": found, "spectra": measured}
+    filtered = filters_of(quick) if only in (None, "filters") else []
+    packages = ("rnndyn", "numba", "numpy", "scipy", "torch", "jax", "jaxlib", "statsmodels")
+    results = {"machine": machine(packages, THREADS), "steps": STEPS, "programs": programs, "rows": rows}
+    return results | {"searches": found, "spectra": measured, "filters": filtered}
 
 
 def passes(quick: bool, programs, cells, hidden, batch) -> list[dict]:
@@ -113,6 +116,33 @@ def spectra_of(quick: bool) -> list[dict]:
             rows[-1]["times_faster"] = {peer: s / seconds["rnndyn"] for peer, s in seconds.items() if peer != "rnndyn"}
             ours = exponents.pop("rnndyn")
             rows[-1]["differences"] = {peer: float(np.abs(found - ours).max()) for peer, found in exponents.items()}
+            print(rows[-1], flush=True)
+    return rows
+
+
+def filters_of(quick: bool) -> list[dict]:
+    """Kalman filters and smoothers: one row a setting."""
+    programs = [name for name in filters.PEERS if importlib.util.find_spec(name)]
+    rows = []
+    with ExitStack() as stack:
+        workers = [stack.enter_context(Worker("studies.benchmark.filters", name, THREADS)) for name in programs]
+        for setting in filters.SETTINGS[-1:] if quick else filters.SETTINGS:
+            first = {worker.name: worker.ask("load", *setting) for worker in workers}
+            found = {worker.name: worker.ask("results") for worker in workers}
+            ours = found.pop("rnndyn")
+            row = dict(zip(("n", "outputs", "steps", "series", "missing"), setting, strict=True)) | {
+                "first_call": first
+            }
+            row["differences"] = {
+                peer: max(float(np.abs(a - b).max()) for a, b in zip(ours, theirs, strict=True))
+                for peer, theirs in found.items()
+            }
+            for mode in ("filter", "smoother"):
+                samples = interleaved(workers, mode, 2 if quick else FILTER_ROUNDS)
+                seconds = median(samples)
+                row[mode] = {"seconds": seconds, "quartiles": quartiles(samples)}
+                row[mode]["times_faster"] = {p: s / seconds["rnndyn"] for p, s in seconds.items() if p != "rnndyn"}
+            rows.append(row)
             print(rows[-1], flush=True)
     return rows
 

@@ -15,7 +15,8 @@ INSIDE = slice(20, 40)  # times that count: away from both ends
 def run(quick: bool) -> dict:
     """Measure everything; see the package's docstring."""
     cases = [ratio(a, r, 200 if quick else 2000) for r in NOISE for a in SLOPES]
-    return {"ratios": cases, "curve": curves(), "end": end(), "networks": networks(100 if quick else STEPS)}
+    trained = networks(100, ("Linear",)) if quick else networks(STEPS, ("Linear", "Elman"))
+    return {"ratios": cases, "curve": curves(), "end": end(), "networks": trained}
 
 
 def system(a: float, r: float) -> rd.Linear:
@@ -59,13 +60,13 @@ def end() -> list[float]:
     return shares[::-1][:20].tolist()
 
 
-def networks(steps: int) -> dict:
+def networks(steps: int, kinds: tuple[str, ...]) -> dict:
     """Errors of trained networks on fresh sequences, and of the optimum on the same ones."""
     net = system(A, RATIO)
     train, test = (rd.simulate(net, TIMES, batch=size, rng=seed) for size, seed in ((BATCH, 1), (2000, 2)))
     optimum = rd.rts_smoother(net, test.output)
     rows = []
-    for kind in ("Linear", "Elman"):
+    for kind in kinds:
         for direction in ("forward", "both"):
             trained = fitted(start(kind, direction), train, steps)
             error = rd.run(trained, test.output.values).output.values - test.state.values

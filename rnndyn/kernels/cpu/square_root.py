@@ -200,12 +200,18 @@ def foresee(F, infinite, width, A, Q, J, C, M, sizes, pivot, v):
         clear(M, n + i, width, columns)
     for i in range(n):
         put(F, i, 0, M, i, 0, columns)
-    second = triangle(F, n, infinite, infinite, columns, sizes, pivot, v)[1]
-    if len(J):
-        block = M[: 2 * n]
-        first, last = triangle(block, n, 0, infinite, columns, sizes, pivot, v)
-        solve_right(block, n, pivot, J)
-        for i in range(n, 2 * n):  # what the gain accounts for
-            clear(M, i, infinite, last)
-        square(block, n, first, infinite, columns, C)
-    return second
+    if not len(J):
+        return triangle(F, n, infinite, infinite, columns, sizes, pivot, v)[1]
+    if infinite:  # a prediction keeps its finite part, which the elimination for the gain takes from
+        width = triangle(F, n, infinite, infinite, columns, sizes, pivot, v)[1]
+    block = M[: 2 * n]
+    first, last = triangle(block, n, 0, infinite, columns, sizes, pivot, v)
+    if not infinite:
+        width = last
+        for i in range(n):
+            put(F, i, 0, M, i, 0, width)
+    solve_right(block, n, pivot, J)
+    for i in range(n, 2 * n):  # what the gain accounts for
+        clear(M, i, infinite, last)
+    square(block, n, first, infinite, columns, C)
+    return width
