@@ -68,7 +68,7 @@ def standard_errors(linear: Linear, y: Any, *, inputs: Any = None, lags: int = 2
     lags = as_integer(lags, "lags", minimum=1)
     model = state_space(linear)
     check_stable(model.A, "standard errors are those of stable ones")
-    series, _ = as_series(model, y, inputs)
+    series, _ = as_series(y, inputs, len(model.V), model.B.shape[1])
     try:
         vector = to_vector(model)
     except np.linalg.LinAlgError:

@@ -10,11 +10,12 @@ from numpy.linalg import LinAlgError
 
 from rnndyn.equivalence.coordinates import pull_back, to_model, to_vector
 from rnndyn.equivalence.filtering import Series
+from rnndyn.equivalence.kalman import as_series
 from rnndyn.equivalence.score import score
 from rnndyn.equivalence.state_space import StateSpace
 from rnndyn.equivalence.subspace import subspace
 from rnndyn.networks import Linear
-from rnndyn.validate import as_array, as_generator, as_integer
+from rnndyn.validate import as_generator, as_integer
 
 log = logging.getLogger("rnndyn")
 
@@ -71,7 +72,7 @@ def fit_linear(
     """
     n, starts = as_integer(hidden_size, "hidden_size", minimum=1), as_integer(starts, "starts", minimum=1)
     steps, rng = as_integer(steps, "steps", minimum=1), as_generator(rng)
-    series = _series(y, inputs)
+    series, _ = as_series(y, inputs)
     scaled, mean, deviation, units = _standardised(series)
     sizes = n, series.y.shape[2], 0 if series.x is None else series.x.shape[2]
     first = to_vector(subspace(scaled, n))
@@ -105,20 +106,6 @@ def _search(begin: np.ndarray, sizes: tuple[int, int, int], series: Series, step
     if slope > 10 * FLAT:
         log.warning("fit_linear: a search ended with a slope of %.1e a value: %s", slope, result.message)
     return result.x, float(result.fun)
-
-
-def _series(y: Any, inputs: Any) -> Series:
-    """Outputs and inputs with a batch axis."""
-    y = np.asarray(y)[:, None] if np.ndim(y) == 1 else y
-    values = as_array(y, "y", ("batch", "time", "output"), dtype="float64", optional=("batch",), missing=True)
-    values = values[None] if values.ndim == 2 else values
-    if inputs is None:
-        return Series(values, None)
-    sizes = {"time": values.shape[1]}
-    x = as_array(inputs, "inputs", ("batch", "time", "input"), sizes=sizes, dtype="float64", optional=("batch",))
-    if x.ndim == 3 and len(x) != len(values):
-        raise ValueError(f"inputs has {len(x)} sequences, y has {len(values)}: give one a sequence, or (time, input)")
-    return Series(values, x[None] if x.ndim == 2 else x)
 
 
 def _standardised(series: Series) -> tuple[Series, np.ndarray, np.ndarray, np.ndarray]:

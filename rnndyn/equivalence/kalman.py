@@ -120,16 +120,15 @@ def rts_smoother(
 def problem(linear: Any, y: Any, inputs: Any, mean: Any, cov: Any) -> tuple[StateSpace, Series, Start, bool]:
     """Check the arguments of a filter; whether y came without a batch axis is told last."""
     model = state_space(linear)
-    series, single = as_series(model, y, inputs)
+    series, single = as_series(y, inputs, len(model.V), model.B.shape[1])
     return model, series, as_start(model, mean, cov, len(series.y)), single
 
 
-def as_series(model: StateSpace, y: Any, inputs: Any) -> tuple[Series, bool]:
-    """Outputs and inputs of a model, and whether the outputs came without a batch axis."""
-    outputs, width = model.V.shape[0], model.B.shape[1]
-    if outputs == 1 and np.ndim(y) == 1:
+def as_series(y: Any, inputs: Any, outputs: int | None = None, width: int | None = None) -> tuple[Series, bool]:
+    """Outputs, inputs, and whether the outputs came without a batch axis; any number of either where None is wanted."""
+    if np.ndim(y) == 1 and outputs in (None, 1):
         y = np.asarray(y)[:, None]
-    dims, sizes = ("batch", "time", "output"), {"output": outputs}
+    dims, sizes = ("batch", "time", "output"), {} if outputs is None else {"output": outputs}
     given = as_array(y, "y", dims, sizes=sizes, dtype="float64", optional=("batch",), missing=True)
     single = given.ndim == 2
     values = given[None] if single else given
@@ -137,7 +136,7 @@ def as_series(model: StateSpace, y: Any, inputs: Any) -> tuple[Series, bool]:
         if width:
             raise ValueError(f"inputs is missing: the network has {width} inputs; pass an array (batch, time, input)")
         return Series(values, None), single
-    sizes = {"time": values.shape[1], "input": width}
+    sizes = {"time": values.shape[1]} | ({} if width is None else {"input": width})
     x = as_array(inputs, "inputs", ("batch", "time", "input"), sizes=sizes, dtype="float64", optional=("batch",))
     if x.ndim == 3 and len(x) != len(values):
         raise ValueError(f"inputs has {len(x)} sequences, y has {len(values)}: give one a sequence, or (time, input)")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from rnndyn import schema
-from rnndyn.equivalence import state_space
-from rnndyn.equivalence.state_space import check_stable, factor, stationary
+from rnndyn.equivalence.state_space import StateSpace, check_stable, factor, state_space, stationary
 from rnndyn.networks import Linear
 from rnndyn.validate import as_array, as_generator, as_integer
 
@@ -48,17 +49,48 @@ def simulate(linear: Linear, steps: int, *, inputs: Any = None, batch: int | Non
     (1.0, 2.0)
     """
     call = {"steps": steps, "inputs": inputs, "batch": batch, "rng": rng}
-    model = state_space.state_space(linear)
+    model = state_space(linear)
     check_stable(model.A, "scale W_hh down")
-    steps = as_integer(steps, "steps", minimum=0)
+    mean, cov = stationary(model)
+    h, y = draw(model, (mean, factor(cov)), steps, inputs, batch, rng)
+    return schema.build("run", {"state": h, "hidden": h, "output": y}, net=linear, call=call)
+
+
+def draw(
+    model: StateSpace, law: tuple[np.ndarray, np.ndarray], steps: Any, inputs: Any, batch: Any, rng: Any
+) -> tuple[np.ndarray, np.ndarray]:
+    """Check the arguments and draw states and outputs; `law` is mean and factor of h_1 before its input."""
+    steps, width = as_integer(steps, "steps", minimum=0), model.B.shape[1]
     count = as_integer(1 if batch is None else batch, "batch", minimum=1)
     x = None
-    if linear.input_size:
+    if width:
         if inputs is None:
-            raise ValueError(f"inputs is missing: the network has {linear.input_size} inputs; pass (time, input)")
-        dims, sizes = ("batch", "time", "input"), {"batch": count, "time": steps, "input": linear.input_size}
+            raise ValueError(f"inputs is missing: the network has {width} inputs; pass an array (time, input)")
+        dims, sizes = ("batch", "time", "input"), {"batch": count, "time": steps, "input": width}
         x = as_array(inputs, "inputs", dims, sizes=sizes, dtype="float64", optional=("batch",))
-    mean, cov = stationary(model)
-    h, y = state_space.simulate(model, (mean, factor(cov)), steps, as_generator(rng), x, count)
-    h, y = (h[0], y[0]) if batch is None else (h, y)
-    return schema.build("run", {"state": h, "hidden": h, "output": y}, net=linear, call=call)
+    h, y = _walk(model, law, steps, as_generator(rng), x, count)
+    return (h[0], y[0]) if batch is None else (h, y)
+
+
+def _walk(
+    model: StateSpace,
+    law: tuple[np.ndarray, np.ndarray],
+    steps: int,
+    rng: np.random.Generator,
+    inputs: np.ndarray | None,
+    batch: int,
+) -> tuple[np.ndarray, np.ndarray]:
+    """States (batch, steps, n) and outputs (batch, steps, O)."""
+    mean, root = law
+    n, Q, R = len(mean), factor(model.Q), factor(model.R)
+    noise = rng.standard_normal((batch, steps, Q.shape[1])) @ Q.T
+    drive = model.b if inputs is None else model.b + inputs @ model.B.T
+    drive = np.broadcast_to(drive, (batch, steps, n))
+    h = mean + rng.standard_normal((batch, root.shape[1])) @ root.T
+    states = np.empty((batch, steps, n))
+    for t in range(steps):
+        # The law of h_1 already holds the bias and the noise of the first step.
+        h = h @ model.A.T + drive[:, t] + noise[:, t] if t else h + drive[:, 0] - model.b
+        states[:, t] = h
+    eps = rng.standard_normal((batch, steps, R.shape[1])) @ R.T
+    return states, states @ model.V.T + model.c + eps

@@ -164,27 +164,3 @@ def check_noise(model: StateSpace) -> None:
             f"linear has too little noise for its {len(model.V)} outputs: some combination of them is known without "
             "error, and has no density; give observation_noise, or fewer outputs"
         )
-
-
-def simulate(
-    model: StateSpace,
-    law: tuple[np.ndarray, np.ndarray],
-    steps: int,
-    rng: np.random.Generator,
-    inputs: np.ndarray | None = None,
-    batch: int = 1,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Draw states (batch, steps, n) and outputs (batch, steps, O); `law`: mean and factor of h_1 before its input."""
-    mean, root = law
-    n, Q, R = len(mean), factor(model.Q), factor(model.R)
-    noise = rng.standard_normal((batch, steps, Q.shape[1])) @ Q.T
-    drive = model.b if inputs is None else model.b + inputs @ model.B.T
-    drive = np.broadcast_to(drive, (batch, steps, n))
-    h = mean + rng.standard_normal((batch, root.shape[1])) @ root.T
-    states = np.empty((batch, steps, n))
-    for t in range(steps):
-        # The law of h_1 already holds the bias and the noise of the first step.
-        h = h @ model.A.T + drive[:, t] + noise[:, t] if t else h + drive[:, 0] - model.b
-        states[:, t] = h
-    eps = rng.standard_normal((batch, steps, R.shape[1])) @ R.T
-    return states, states @ model.V.T + model.c + eps

@@ -12,12 +12,14 @@ import numpy as np
 from rnndyn.equivalence import filtering, state_space
 from rnndyn.equivalence.filtering import Start
 from rnndyn.equivalence.kalman import as_series
+from rnndyn.equivalence.simulation import draw
 from rnndyn.equivalence.state_space import StateSpace, factor, radius
 from rnndyn.networks import Linear
 from rnndyn.networks.elman import check_covariance
-from rnndyn.validate import as_array, as_generator, as_integer
+from rnndyn.validate import as_array, as_integer
 
 EDGE = 1 - 1e-12  # a spectral radius from here on is not below 1
+EPS = float(np.finfo(np.float64).eps)
 LARGEST = 1 << 26  # numbers of weights that are summed up
 
 
@@ -227,7 +229,7 @@ class VARMA:  # numpydoc ignore=PR02
             Naming the argument; for a model that is not stationary, or of singular noise_cov.
         """
         self._check_stationary()
-        series, single = as_series(self._model, y, inputs)
+        series, single = as_series(y, inputs, len(self.const), self.exog.shape[2])
         start = self._start
         gains = filtering.gains(self._model, start, series.y, smoothing=False)
         loglik = filtering.filter_means(self._model, start, series, gains).loglik.sum(axis=1)
@@ -257,16 +259,7 @@ class VARMA:  # numpydoc ignore=PR02
         TypeError, ValueError
             Naming the argument; for a model that is not stationary.
         """
-        self._check_stationary()
-        steps = as_integer(steps, "steps", minimum=0)
-        count = as_integer(1 if batch is None else batch, "batch", minimum=1)
-        x = None
-        if self.exog.shape[2]:
-            dims, sizes = ("batch", "time", "input"), {"batch": count, "time": steps, "input": self.exog.shape[2]}
-            x = as_array(inputs, "inputs", dims, sizes=sizes, dtype="float64", optional=("batch",))
-        law = self._start.mean, self._start.factor
-        _, y = state_space.simulate(self._model, law, steps, as_generator(rng), x, count)
-        return y[0] if batch is None else y
+        return draw(self._model, (self._start.mean, self._start.factor), steps, inputs, batch, rng)[1]
 
     # --- as a network -------------------------------------------------------------------------------------------------
 
@@ -307,8 +300,7 @@ class VARMA:  # numpydoc ignore=PR02
         A, O = self._model.A, len(self.const)
         lags = memory(radius(companion(self.ar)), len(self.ar) + len(self.ma))
         if lags * len(A) * O > LARGEST:
-            mean, cov = state_space.stationary(self._model)
-            return Start(mean, factor(cov), 0)
+            return self._near_unit_root()
         m = len(A) // O
         psi, phi, theta = self.psi(lags), np.zeros((m, O, O)), np.zeros((m, O, O))
         phi[: len(self.ar)], theta[1 : len(self.ma) + 1] = self.ar, self.ma
@@ -323,6 +315,19 @@ class VARMA:  # numpydoc ignore=PR02
         weighted = whole.reshape(lags + 1, m * O, O) @ factor(self.noise_cov)
         flat = weighted.transpose(0, 2, 1).reshape(-1, m * O)
         return Start(mean.ravel(), np.ascontiguousarray(np.transpose(np.linalg.qr(flat, mode="r"))), 0)
+
+    def _near_unit_root(self) -> Start:
+        """Stationary law by Lyapunov's equation, where it bears a change of the coefficients by their rounding."""
+        A = self._model.A
+        mean, cov = state_space.stationary(self._model)
+        signs = np.where(np.arange(A.size).reshape(A.shape) % 3, 1, -1)
+        other = state_space.stationary(self._model._replace(A=A * (1 + 2 * EPS * signs)))[1]
+        if not np.abs(np.diagonal(other) / np.diagonal(cov) - 1).max() < 1e-6:
+            raise ValueError(
+                f"ar has an eigenvalue of modulus {radius(A):.9g}, too near to 1 for this form: rounding of ar changes "
+                "the stationary law; use rnndyn.kalman_filter of the network, or take differences of y"
+            )
+        return Start(mean, factor(cov), 0)
 
     def _check_stationary(self) -> None:
         largest = radius(companion(self.ar))

@@ -248,6 +248,19 @@ def test_wrong_networks_are_refused(net, options, message):
         rd.to_varma(net, **options)
 
 
+def test_inputs_must_be_given_where_there_are_any():
+    net = rd.Linear([[1.0]], [[0.5]], W_hy=[[1.0]], **NOISE)
+    for call in (
+        lambda: rd.simulate(net, 3),
+        lambda: rd.to_varma(net).simulate(3),
+        lambda: rd.to_varma(net).loglik([1.0]),
+    ):
+        with pytest.raises(ValueError, match="inputs is missing: the network has 1 inputs"):
+            call()
+    with pytest.raises(ValueError, match="spectral radius 2"):
+        rd.simulate(rd.Linear(None, [[2.0]], **NOISE), 3)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -278,6 +291,14 @@ def test_what_is_not_stationary_has_weights_but_no_law():
 def test_a_singular_noise_has_no_likelihood():
     with pytest.raises(ValueError, match="without error"):
         rd.VARMA(None, None, np.zeros((1, 1))).loglik([1.0])
+
+
+def test_a_form_that_rounding_changes_is_refused():
+    """Three roots within 1e-6 of 1: the coefficients do not say what the variance is."""
+    poly = -np.poly([1 - 1e-6, 1 - 2e-6, 1 - 3e-6])[1:]
+    model = rd.VARMA(poly[:, None, None], None, [[1.0]])
+    with pytest.raises(ValueError, match=r"ar has an eigenvalue of modulus .*not below 1|too near to 1 for this form"):
+        model.autocovariance(0)
 
 
 def test_a_very_slow_process_takes_another_way():
