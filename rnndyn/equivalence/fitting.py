@@ -120,8 +120,14 @@ def _standardised(series: Series) -> tuple[Series, np.ndarray, np.ndarray, np.nd
         raise ValueError(
             f"y is constant in output {int(np.argmax(constant))}: its likelihood has no bound; leave it out"
         )
+    scaled = (series.y - mean) / deviation
+    together = np.nan_to_num(scaled).reshape(-1, flat.shape[1])
+    if np.linalg.eigvalsh(together.T @ together / len(together)).min() < 1e-10:
+        raise ValueError(
+            "y has outputs that follow from one another without error: they have no density; leave one out"
+        )
     if series.x is None:
-        return Series((series.y - mean) / deviation, None), mean, deviation, np.ones(0)
+        return Series(scaled, None), mean, deviation, np.ones(0)
     units = np.sqrt((series.x**2).mean(axis=(0, 1)))
     units = np.where(units > 0, units, 1.0)
-    return Series((series.y - mean) / deviation, series.x / units), mean, deviation, units
+    return Series(scaled, series.x / units), mean, deviation, units

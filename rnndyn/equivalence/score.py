@@ -8,7 +8,7 @@ import numpy as np
 
 from rnndyn.equivalence import filtering
 from rnndyn.equivalence.filtering import Gains, Series, Start
-from rnndyn.equivalence.state_space import StateSpace, factor, stationary
+from rnndyn.equivalence.state_space import StateSpace, factor, lyapunov, stationary
 from rnndyn.kernels.cpu.score import adjoint_means
 from rnndyn.kernels.jit import parallel, threads_for
 
@@ -60,18 +60,11 @@ def score(model: StateSpace, series: Series) -> tuple[float, StateSpace]:
         dB = np.einsum("bti,btk->ik", r, np.broadcast_to(series.x, (batch, T, model.B.shape[1])))
     first = r[:, 0]
     # The stationary law: P = A P A' + Q, and (I - A) m = b.
-    X = _lyapunov(A.T, 0.5 * (first.T @ first - sums.first))
+    X = lyapunov(A.T, 0.5 * (first.T @ first - sums.first))
     w = np.linalg.solve((np.eye(n) - A).T, first.sum(axis=0))
     dA += 2 * X @ A @ cov + np.outer(w, mean)
     db = later.sum(axis=0) + w
     return float(means.loglik.sum()), StateSpace(dA, dB, db, dV, flat_e.sum(axis=0), dQ + X, dR)
-
-
-def _lyapunov(A: np.ndarray, Q: np.ndarray) -> np.ndarray:
-    from scipy.linalg import solve_discrete_lyapunov
-
-    X = solve_discrete_lyapunov(A, Q)
-    return 0.5 * (X + X.T)
 
 
 def _pattern_sums(model: StateSpace, gains: Gains, p: int) -> _Sums:

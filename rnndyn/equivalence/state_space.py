@@ -72,11 +72,18 @@ def check_stable(A: np.ndarray, remedy: str) -> None:
 
 def stationary(model: StateSpace) -> tuple[np.ndarray, np.ndarray]:
     """Mean (n,) and covariance (n, n) of the state without inputs, for a stable model."""
-    from scipy.linalg import solve_discrete_lyapunov
-
     mean = np.linalg.solve(np.eye(len(model.A)) - model.A, model.b)
-    cov = solve_discrete_lyapunov(model.A, model.Q)
-    return mean, 0.5 * (cov + cov.T)
+    return mean, lyapunov(model.A, model.Q)
+
+
+def lyapunov(A: np.ndarray, Q: np.ndarray) -> np.ndarray:
+    """Symmetric P with P = A P A' + Q, in units of the state in which A is balanced."""
+    from scipy.linalg import matrix_balance, solve_discrete_lyapunov
+
+    balanced, T = matrix_balance(A, permute=False)
+    units = np.diagonal(T)
+    P = solve_discrete_lyapunov(balanced, Q / np.outer(units, units)) * np.outer(units, units)
+    return 0.5 * (P + P.T)
 
 
 def factor(covariance: np.ndarray) -> np.ndarray:

@@ -150,6 +150,7 @@ def test_away_from_a_maximum_there_are_no_errors(rng):
         (np.zeros((50, 1)), {}, "y is constant in output 0"),
         (np.full((50, 1), np.nan), {}, "y has no values of output 0"),
         (np.arange(8.0), {}, "y has 8 times: at least"),
+        (np.arange(100.0)[:, None] % 7 * [1.0, 2.0], {}, "outputs that follow from one another"),
         (np.arange(50.0), {"hidden_size": 0}, "hidden_size is 0"),
         (np.arange(50.0), {"inputs": np.zeros((3, 1))}, "inputs has shape"),
         (np.arange(50.0), {"starts": 0}, "starts is 0"),

@@ -270,6 +270,15 @@ def test_an_unstable_network_may_overflow():
     assert ds.status == 2
 
 
+def test_units_of_the_state_do_not_matter(rng):
+    net, units = system(rng, 3, 2), np.array([1e-8, 1.0, 1e7])
+    arrays = {"W_hh": net.W_hh * units[:, None] / units, "b_h": net.b_h * units, "W_hy": net.W_hy / units}
+    other = net.replace(process_noise=net.process_noise * np.outer(units, units), **arrays)
+    y = data(rng, 30, 2)
+    assert rd.kalman_filter(other, y).loglik == pytest.approx(rd.kalman_filter(net, y).loglik.item(), rel=1e-12)
+    assert rd.to_varma(other).conversion.psi_error < 1e-12
+
+
 def test_factors_keep_small_variances():
     P = np.array([[1e-20, 0.0, 0.0], [0.0, 1e12, 1e11], [0.0, 1e11, 1e10]])
     F = factor(P)
