@@ -123,9 +123,7 @@ def _standardised(series: Series) -> tuple[Series, np.ndarray, np.ndarray, np.nd
     scaled = (series.y - mean) / deviation
     together = np.nan_to_num(scaled).reshape(-1, flat.shape[1])
     if np.linalg.eigvalsh(together.T @ together / len(together)).min() < 1e-10:
-        raise ValueError(
-            "y has outputs that follow from one another without error: they have no density; leave one out"
-        )
+        raise ValueError("y has outputs that follow from one another: they have no density; leave one of them out")
     if series.x is None:
         return Series(scaled, None), mean, deviation, np.ones(0)
     units = np.sqrt((series.x**2).mean(axis=(0, 1)))
