@@ -48,20 +48,26 @@ class Gains(NamedTuple):
         """S, Pp or Pf as (batch, time, ., .), infinite where they are so."""
         values = getattr(self, name)
         if len(values) == 1:
-            return self.spread(values[0, self.step[0]][None])
-        return self.spread(np.stack([values[p, step] for p, step in enumerate(self.step)]))
+            return self.spread(values[:, self.step[0]])
+        return _whole(values[self.pattern[:, None], self.step[self.pattern]])
 
     def spread(self, covariance: np.ndarray) -> np.ndarray:
         """Covariances (pattern, time, part, ., .) as (batch, time, ., .): a view where all have one pattern."""
-        whole = finite = covariance[:, :, 0]
-        if covariance.shape[2] == 2:
-            infinite = covariance[:, :, 1]
-            variance = np.sqrt(np.einsum("ptii->pti", infinite))
-            there = np.abs(infinite) > 1e-10 * variance[..., None] * variance[..., None, :]
-            whole = np.where(there, np.copysign(np.inf, infinite), finite)
+        whole = _whole(covariance)
         if len(whole) == 1:
             return np.broadcast_to(whole[0], (len(self.pattern), *whole.shape[1:]))
         return whole[self.pattern]
+
+
+def _whole(covariance: np.ndarray) -> np.ndarray:
+    """Covariances (., time, part, ., .) without the parts: infinite where the second is not zero."""
+    finite = covariance[:, :, 0]
+    if covariance.shape[2] == 1:
+        return finite
+    infinite = covariance[:, :, 1]
+    variance = np.sqrt(np.einsum("ptii->pti", infinite))
+    there = np.abs(infinite) > 1e-10 * variance[..., None] * variance[..., None, :]
+    return np.where(there, np.copysign(np.inf, infinite), finite)
 
 
 class Filtered(NamedTuple):
