@@ -48,7 +48,6 @@ def test_every_view_is_the_same(seed, n, O, I, method):
     rng = np.random.default_rng(seed)
     net = system(rng, n, O, I, radius=rng.uniform(0.1, 0.97))
     model = rd.to_varma(net, method=method)
-    scale = np.abs(model.noise_cov).max()
     np.testing.assert_allclose(model.psi(30), exact_psi(net, 30), atol=1e-9 * np.sqrt(np.linalg.cond(model.noise_cov)))
     covariances = exact_autocovariance(net, 5)
     np.testing.assert_allclose(model.autocovariance(5), covariances, atol=1e-9 * np.abs(covariances).max())
@@ -60,7 +59,7 @@ def test_every_view_is_the_same(seed, n, O, I, method):
     assert model.loglik(y, x) == pytest.approx(dense, rel=1e-9, abs=1e-9)
     assert rd.kalman_filter(net, y, inputs=x).loglik == pytest.approx(dense, rel=1e-9, abs=1e-9)
     assert rd.kalman_filter(model.to_rnn(), y, inputs=x).loglik == pytest.approx(dense, rel=1e-7, abs=1e-7)
-    assert model.conversion.psi_error < 1e-10 and scale > 0
+    assert model.conversion.psi_error < 1e-10
 
 
 def test_the_spectrum_is_that_of_the_network(rng):
@@ -294,10 +293,10 @@ def test_a_singular_noise_has_no_likelihood():
 
 
 def test_a_form_that_rounding_changes_is_refused():
-    """Three roots within 1e-6 of 1: the coefficients do not say what the variance is."""
-    poly = -np.poly([1 - 1e-6, 1 - 2e-6, 1 - 3e-6])[1:]
+    """Two roots within 1e-6 of 1: the coefficients, as rounded, do not say what the variance is."""
+    poly = -np.poly([1 - 2e-7, 1 - 6e-7])[1:]
     model = rd.VARMA(poly[:, None, None], None, [[1.0]])
-    with pytest.raises(ValueError, match=r"ar has an eigenvalue of modulus .*not below 1|too near to 1 for this form"):
+    with pytest.raises(ValueError, match="too near to 1 for this form"):
         model.autocovariance(0)
 
 
