@@ -292,9 +292,10 @@ def test_a_singular_noise_has_no_likelihood():
         rd.VARMA(None, None, np.zeros((1, 1))).loglik([1.0])
 
 
-def test_a_form_that_rounding_changes_is_refused():
+@pytest.mark.parametrize("gaps", [(1e-6, 3e-6), (2e-7, 6e-7)], ids=["ill-conditioned", "singular"])
+def test_a_form_that_rounding_changes_is_refused(gaps):
     """Two roots within 1e-6 of 1: the coefficients, as rounded, do not say what the variance is."""
-    poly = -np.poly([1 - 2e-7, 1 - 6e-7])[1:]
+    poly = -np.poly(1 - np.array(gaps))[1:]
     model = rd.VARMA(poly[:, None, None], None, [[1.0]])
     with pytest.raises(ValueError, match="too near to 1 for this form"):
         model.autocovariance(0)
