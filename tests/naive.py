@@ -211,3 +211,45 @@ def read_symbols(symbols, transition, increment, initial, limit):
         count = 0 if count_after < 0 else limit if count_after > limit else count_after
         path.append((state, count))
     return path
+
+
+# ---- linear networks with noise: h_t = A h_{t-1} + d_t + eta_t (cov Q), y_t = V h_t + c + eps_t (cov R) -----------
+def stationary_covariance(A, Q, terms=200):
+    """Sum of A^k Q A'^k, k = 0, 1, ..., by doubling."""
+    P = Q
+    for _ in range(int(np.ceil(np.log2(terms)))):
+        P, A = P + A @ P @ A.T, A @ A
+    return P
+
+
+def dense_gaussian(A, V, Q, R, m1, P1, drive, T):
+    """Means (T, n) and covariance (T n, T n) of the states, h_1 being N(m1, P1), and covariance (T O, T O) of y."""
+    n = len(A)
+    means, states = [m1], np.zeros((T, n, T, n))
+    states[0, :, 0] = P1
+    for t in range(1, T):
+        means.append(A @ means[-1] + drive[t])
+        for s in range(t):
+            states[t, :, s] = A @ states[t - 1, :, s]
+            states[s, :, t] = states[t, :, s].T
+        states[t, :, t] = A @ states[t - 1, :, t - 1] @ A.T + Q
+    states = states.reshape(T * n, T * n)
+    read = np.kron(np.eye(T), V)
+    return np.array(means), states, read @ states @ read.T + np.kron(np.eye(T), R)
+
+
+def gaussian_loglik(residual, cov):
+    """Log N(residual; 0, cov), missing values (NaN) left out."""
+    there = ~np.isnan(residual)
+    r, C = residual[there], cov[np.ix_(there, there)]
+    L = np.linalg.cholesky(C)
+    z = np.linalg.solve(L, r)
+    return -0.5 * (len(r) * np.log(2 * np.pi) + 2 * np.sum(np.log(np.diag(L))) + z @ z)
+
+
+def kalman_step(m, P, y, A, V, Q, R, d):
+    """Kalman 1960: update by y, then predict. Comes back: filtered mean and covariance, and the next prediction."""
+    S = V @ P @ V.T + R
+    K = P @ V.T @ np.linalg.inv(S)
+    mf, Pf = m + K @ (y - V @ m), P - K @ S @ K.T
+    return mf, Pf, A @ mf + d, A @ Pf @ A.T + Q

@@ -187,6 +187,39 @@ def spurious_dynamics(n=3, refinements=3):
     return schema.build("spurious_dynamics", variables | {"status": np.zeros(refinements, int)})
 
 
+def kalman_filter(kind="kalman_filter", time=20, size=2):
+    mean, cov = np.zeros((time, size)), np.broadcast_to(np.eye(size), (time, size, size))
+    variables = {"innovation": np.zeros((time, 1)), "innovation_cov": np.ones((time, 1, 1)), "status": 0}
+    variables |= {"loglik": -1.0 * time, "loglik_t": -np.ones(time)}
+    for name in ("predicted", "filtered") + (("smoothed",) if kind == "rts_smoother" else ()):
+        variables |= {f"{name}_mean": mean, f"{name}_cov": cov}
+    return schema.build(kind, variables)
+
+
+def rts_smoother():
+    return kalman_filter("rts_smoother")
+
+
+def steady_filter(size=3):
+    variables = {"filter_gain": np.ones((size, 1)), "predictor_gain": np.ones((size, 1))}
+    variables |= {
+        f"{name}_cov": v * np.eye(size) for name, v in (("predicted", 1), ("filtered", 0.6), ("smoothed", 0.4))
+    }
+    variables |= {"innovation_cov": np.ones((1, 1)), "eigenvalue": np.full(size, 0.5), "exponent": np.full(size, -0.7)}
+    return schema.build("steady_filter", variables)
+
+
+def standard_errors(lags=5, outputs=1):
+    shapes = {"psi": (lags + 1, outputs, outputs), "innovation_cov": (outputs, outputs)}
+    shapes |= {"output_mean": (outputs,), "modulus": (1,)}
+    variables = {name: np.ones(shape) for name, shape in shapes.items()}
+    variables |= {f"{name}_stderr": 0.1 * value for name, value in variables.items()}
+    lag = ("lag", np.arange(lags + 1), {"long_name": "lag", "units": "step"})
+    return schema.build(
+        "standard_errors", variables | {"loglik": -9.0, "score_norm": 1e-6, "status": 0}, coords={"lag": lag}
+    )
+
+
 def training(steps=10):
     loss = 2.0 ** -np.arange(steps)
     return schema.build("training", {"loss": loss, "gradient_norm": loss / 2})

@@ -262,6 +262,11 @@ def test_citations_resolve_and_no_source_is_idle():
     assert set(keys) - cited == set(), "in references.bib, but nowhere cited"
 
 
+def test_every_entry_of_the_bibliography_ends():
+    entries = re.split(r"^(?=@)", (PACKAGE / "references.bib").read_text(), flags=re.MULTILINE)[1:]
+    assert [entry for entry in entries if entry.count("{") != entry.count("}")] == []
+
+
 def test_versions_agree():
     import rnndyn
 

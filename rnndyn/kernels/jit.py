@@ -35,6 +35,7 @@ ROWS = {1: 8, 2: 6, 3: 4, 4: 2} if FEW_REGISTERS else {1: 8, 2: 8, 3: 8, 4: 4}
 WIDTH = {"float32": REGISTER_BYTES // 4, "float64": REGISTER_BYTES // 8}
 
 routine = numba.njit(nogil=True, **INLINED)
+subroutine = numba.njit(nogil=True, **FLAGS)  # not inlined: long, and called once a step; compiles in half the time
 formula = register_jitable(**INLINED)
 
 # Numba's portable threading layer aborts the process when two Python threads enter parallel code at once.

@@ -123,7 +123,7 @@ class Linear(CellNetwork):  # numpydoc ignore=PR02
     def __post_init__(self) -> None:
         super().__post_init__()
         for name, covariance in self.constants().items():
-            _check_covariance(covariance, name)
+            check_covariance(covariance, name)
 
     def _measure(self, arrays: dict[str, np.ndarray]) -> dict[str, int]:
         sizes = super()._measure(arrays)
@@ -138,7 +138,16 @@ class Linear(CellNetwork):  # numpydoc ignore=PR02
         return elman.cell("identity")
 
 
-def _check_covariance(matrix: np.ndarray, name: str) -> None:
+def check_covariance(matrix: np.ndarray, name: str) -> None:
+    """Raise ValueError for a matrix that is not symmetric or not positive semidefinite, up to rounding.
+
+    Parameters
+    ----------
+    matrix
+        What was passed.
+    name
+        Name of the argument, for messages.
+    """
     if not matrix.size:
         return
     scale = float(np.abs(matrix).max())

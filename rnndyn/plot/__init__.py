@@ -13,6 +13,7 @@ from rnndyn.plot.ode import error_ledger, ode_stability, spurious_dynamics
 from rnndyn.plot.paths import gate_paths, gradient_paths
 from rnndyn.plot.points import eigenvalues, fixed_points
 from rnndyn.plot.slow_points import slow_points
+from rnndyn.plot.state_space import kalman_filter, rts_smoother, standard_errors, steady_filter
 from rnndyn.plot.traces import run
 from rnndyn.plot.transitions import transitions
 
@@ -29,12 +30,16 @@ __all__ = [
     "hmm_filter",
     "hmm_smoother",
     "jacobian_products",
+    "kalman_filter",
     "lyapunov_spectrum",
     "markov_chain",
     "ode_stability",
+    "rts_smoother",
     "run",
     "slow_points",
     "spurious_dynamics",
+    "standard_errors",
+    "steady_filter",
     "training",
     "transitions",
 ]

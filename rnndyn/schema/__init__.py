@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rnndyn.provenance import provenance
+from rnndyn.schema.equivalence import EQUIVALENCE
 from rnndyn.schema.growth import GROWTH
 from rnndyn.schema.markov import MARKOV
 from rnndyn.schema.ode import ODE
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from xarray import Dataset
 
 VERSION = 1
-RESULTS: dict[str, dict[str, Variable]] = STATES | POINTS | GROWTH | MARKOV | ODE
+RESULTS: dict[str, dict[str, Variable]] = STATES | POINTS | GROWTH | EQUIVALENCE | MARKOV | ODE
 
 _DTYPE_KINDS = {"f": "f", "c": "c", "i": "iu", "string": "UOT", "status": "iu"}
 

@@ -24,6 +24,8 @@ def compare(results: dict) -> str:
         parts += spectra(results["spectra"])
     if results.get("markov"):
         parts += markov(results["markov"])
+    if results.get("filters"):
+        parts += filters(results["filters"])
     made = results["machine"]
     versions = ", ".join(f"{name} {version}" for name, version in made["versions"].items())
     parts.append(
@@ -99,6 +101,40 @@ def markov(rows: list[dict]) -> list[str]:
         "float64, twice as many symbols as states, by the public calls, but for the smoother, which is that on plain "
         "arrays; dataset: the same with the Dataset made of it. em: one step of Baum and Welch. The difference is the "
         "largest relative one of log-likelihoods, of best paths, and of transitions after that step.",
+    ]
+
+
+def filters(rows: list[dict]) -> list[str]:
+    """Tables of the Kalman filters."""
+    peers, modes = list(rows[0]["differences"]), ("filter", "smoother")
+    lines = [
+        [row["n"], row["outputs"], row["steps"], row["series"], f"{100 * row['missing']:.0f} %"]
+        + [f"{1e3 * row[mode]['seconds']['rnndyn']:.3g}" for mode in modes]
+        + [row[mode]["times_faster"][peer] for peer in peers for mode in modes]
+        + [f"{max(row['differences'].values(), default=0):.0e}"]
+        for row in rows
+    ]
+    goals = [
+        ("one series", [r for r in rows if r["series"] == 1], 1),
+        ("many", [r for r in rows if r["series"] > 1 and not r["missing"]], 5),
+        ("many, each with its own gaps", [r for r in rows if r["series"] > 1 and r["missing"]], 1),
+    ]
+    summary = [
+        [name, peer, mode, min(row[mode]["times_faster"][peer] for row in members), goal]
+        for name, members, goal in goals
+        for peer in peers
+        for mode in modes
+        if members
+    ]
+    header = ["units", "outputs", "steps", "series", "missing", "filter, ms", "smoother, ms"]
+    header += [f"{mode}, vs {peer}" for peer in peers for mode in modes]
+    return [
+        "### Kalman filter and smoother, times faster: least",
+        table(["series", "than", "", "times", "goal"], summary),
+        table([*header, "largest difference"], lines),
+        "float64, all series of a setting together, from the stationary start: means, covariances and likelihoods of "
+        "every step. rnndyn: `rd.kalman_filter` and `rd.rts_smoother`, in square-root form, with checks and Datasets. "
+        "statsmodels: `KalmanSmoother`, its usual form with its shortcut to a steady state, one series after another.",
     ]
 
 

@@ -14,7 +14,24 @@ def plot(results: dict) -> Figure:
         return passes(results)
     if results["searches"]:
         return searches(results["searches"])
-    return spectra(results["spectra"]) if results["spectra"] else markov(results["markov"])
+    if results["spectra"]:
+        return spectra(results["spectra"])
+    return filters(results["filters"]) if results["filters"] else markov(results["markov"])
+
+
+def filters(rows: list[dict]) -> Figure:
+    """How many times faster than each peer, by setting."""
+    figure = Figure(figsize=(3.4, 2.6), layout="constrained")
+    ax = figure.subplots()
+    names = [f"{r['series']} x {r['steps']}, H {r['n']}{', gaps' if r['missing'] else ''}" for r in rows]
+    for k, mode in enumerate(("filter", "smoother")):
+        for peer in rows[0]["differences"]:
+            ax.semilogx([r[mode]["times_faster"][peer] for r in rows], names, "os"[k], label=f"{mode}, {peer}")
+    ax.axvline(1, color="black", linewidth=1)
+    ax.set(xlabel="times faster", ylabel="series x steps, units")
+    ax.tick_params(axis="y", labelsize=5)
+    ax.legend(fontsize=5)
+    return figure
 
 
 def spectra(rows: list[dict]) -> Figure:

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 
 import numpy as np
 
-from studies.benchmark import markov, searches, spectra
+from studies.benchmark import filters, markov, searches, spectra
 from studies.benchmark.peers import PEERS, available
 from studies.benchmark.problem import CELLS, products
 from studies.benchmark.workers import Worker, interleaved
@@ -19,14 +19,16 @@ THREADS = 2
 ROUNDS = 9  # turns of each program at one cell, size and mode
 SEARCH_ROUNDS = 3
 SPECTRUM_ROUNDS = 5
+FILTER_ROUNDS = 5
 MARKOV_ROUNDS = 5
+PARTS = ("passes", "searches", "spectra", "filters", "markov")
 SAME = 1e-6  # largest difference of two states that are one fixed point
 STATE_TOLERANCE, GRADIENT_TOLERANCE = 2e-5, 2e-4  # float32, against rnndyn: largest difference; normwise and relative
 
 
 def add_arguments(parser) -> None:
     """Options of `python -m studies benchmark`."""
-    parser.add_argument("--only", choices=("passes", "searches", "spectra", "markov"), help="default: all parts")
+    parser.add_argument("--only", choices=PARTS, help="default: all parts")
     parser.add_argument(
         "--peers", nargs="+", choices=list(PEERS)[1:], help="programs beside rnndyn; default: those installed"
     )
@@ -41,11 +43,11 @@ def run(quick: bool, only=None, peers=None, cells=None, hidden=None, batch=None)
     rows = passes(quick, programs, cells, hidden, batch) if only in (None, "passes") else []
     found = searched(quick) if only in (None, "searches") else []
     measured = spectra_of(quick) if only in (None, "spectra") else []
+    filtered = filters_of(quick) if only in (None, "filters") else []
     chains = markov_of(quick) if only in (None, "markov") else []
-    packages = ("rnndyn", "numba", "numpy", "scipy", "torch", "jax", "jaxlib", "hmmlearn")
-    made = machine(packages, THREADS)
-    found = {"rows": rows, "searches": found, "spectra": measured, "markov": chains}
-    return {"machine": made, "steps": STEPS, "programs": programs} | found
+    packages = ("rnndyn", "numba", "numpy", "scipy", "torch", "jax", "jaxlib", "statsmodels", "hmmlearn")
+    results = {"machine": machine(packages, THREADS), "steps": STEPS, "programs": programs, "rows": rows}
+    return results | {"searches": found, "spectra": measured, "filters": filtered, "markov": chains}
 
 
 def passes(quick: bool, programs, cells, hidden, batch) -> list[dict]:
@@ -140,6 +142,33 @@ def markov_of(quick: bool) -> list[dict]:
                 row["times_faster"] = {peer: s / seconds["rnndyn"] for peer, s in seconds.items() if peer != "rnndyn"}
                 rows.append(row | {"difference": difference})
                 print(rows[-1], flush=True)
+    return rows
+
+
+def filters_of(quick: bool) -> list[dict]:
+    """Kalman filters and smoothers: one row a setting."""
+    programs = [name for name in filters.PEERS if importlib.util.find_spec(name)]
+    rows = []
+    with ExitStack() as stack:
+        workers = [stack.enter_context(Worker("studies.benchmark.filters", name, THREADS)) for name in programs]
+        for setting in filters.SETTINGS[-1:] if quick else filters.SETTINGS:
+            first = {worker.name: worker.ask("load", *setting) for worker in workers}
+            found = {worker.name: worker.ask("results") for worker in workers}
+            ours = found.pop("rnndyn")
+            row = dict(zip(("n", "outputs", "steps", "series", "missing"), setting, strict=True)) | {
+                "first_call": first
+            }
+            row["differences"] = {
+                peer: max(float(np.abs(a - b).max()) for a, b in zip(ours, theirs, strict=True))
+                for peer, theirs in found.items()
+            }
+            for mode in ("filter", "smoother"):
+                samples = interleaved(workers, mode, 2 if quick else FILTER_ROUNDS)
+                seconds = median(samples)
+                row[mode] = {"seconds": seconds, "quartiles": quartiles(samples)}
+                row[mode]["times_faster"] = {p: s / seconds["rnndyn"] for p, s in seconds.items() if p != "rnndyn"}
+            rows.append(row)
+            print(rows[-1], flush=True)
     return rows
 
 

@@ -32,6 +32,10 @@ PLOTS = {
     "ode_stability": (plot.ode_stability, synthetic.ode_stability),
     "error_ledger": (plot.error_ledger, synthetic.error_ledger),
     "spurious_dynamics": (plot.spurious_dynamics, synthetic.spurious_dynamics),
+    "kalman_filter": (plot.kalman_filter, synthetic.kalman_filter),
+    "standard_errors": (plot.standard_errors, synthetic.standard_errors),
+    "steady_filter": (plot.steady_filter, synthetic.steady_filter),
+    "rts_smoother": (plot.rts_smoother, synthetic.rts_smoother),
 }
 every_plot = pytest.mark.parametrize("name", PLOTS)
 
