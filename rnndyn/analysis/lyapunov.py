@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from itertools import chain
+from itertools import chain, islice, tee
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -151,7 +151,8 @@ def lyapunov_from_jacobians(jacobians: Any, *, k: int | None = None, qr_interval
     -------
     Dataset
         As that of `lyapunov_spectrum`, in nats per matrix. The first frame is the identity and counts from the first
-        matrix on: for stationary sequences the exponents have a bias of order 1/T.
+        matrix on: for stationary sequences the exponents have a bias of order 1/T. Where singular matrices take one of
+        its vectors to zero that another order would have kept, it is a frame in general position.
 
     Raises
     ------
@@ -167,19 +168,32 @@ def lyapunov_from_jacobians(jacobians: Any, *, k: int | None = None, qr_interval
     call = {"k": k, "qr_interval": qr_interval}
     interval = None if qr_interval == "auto" else as_integer(qr_interval, "qr_interval", minimum=1)
     matrices = _matrices(jacobians)
-    first = next(matrices, None)
-    if first is None:
+    first = list(islice(matrices, PILE))
+    if not first:
         raise ValueError("jacobians is empty: at least one matrix is wanted")
-    k = front.count(k, "k", len(first))
-    size = len(first)
-    move = mover(GivenCourse(chain([first], matrices), size), np.eye(size, k)[None], interval, PILE)
-    measure = Measure(1, k, k == size)
-    with np.errstate(over="ignore", invalid="ignore"):
-        number = 0
-        while taken := move.advance(PILE, measure):
-            number += taken
-    result = {name: value[None] for name, value in measure.summary()._asdict().items()}
+    size = len(first[0])
+    k = front.count(k, "k", size)
+    frames = [np.eye(size, k)]
+    if (np.linalg.slogdet(np.stack(first))[0] == 0).any():
+        frames.append(np.linalg.qr(np.random.default_rng(0).standard_normal((size, size)))[0][:, :k])
+    found, number = _side_by_side(chain(first, matrices), frames, interval)
+    kept = [np.isfinite(summary.exponent).sum() for summary in found]
+    summary = found[int(np.argmax(kept))]  # the first of equals
+    result = {name: value[None] for name, value in summary._asdict().items()}
     return _dataset(result, None, call, 1.0, False, {"steps_used": number})
+
+
+def _side_by_side(matrices: Iterator[np.ndarray], frames: list, interval: int | None) -> tuple[list[Summary], int]:
+    """Results by each frame (N, k) of one sequence that is read once; how many matrices it had."""
+    size, k = frames[0].shape
+    streams = tee(matrices, len(frames))
+    moves = [mover(GivenCourse(m, size), Q[None], interval, PILE) for m, Q in zip(streams, frames, strict=True)]
+    measures = [Measure(1, k, k == size) for _ in frames]
+    number = 0
+    with np.errstate(over="ignore", invalid="ignore"):
+        while taken := [move.advance(PILE, measure) for move, measure in zip(moves, measures, strict=True)][0]:
+            number += taken
+    return [measure.summary() for measure in measures], number
 
 
 # ---- the measurement -------------------------------------------------------------------------------------------------

@@ -310,6 +310,18 @@ def test_scaling_and_change_of_basis(rng):
     assert abs((turned - exponent).sum()) < 1e-12
 
 
+@pytest.mark.parametrize("k", [1, 2])
+@pytest.mark.parametrize("qr_interval", ["auto", 1, 2])
+def test_no_vector_of_the_first_frame_is_lost_to_a_singular_matrix(k, qr_interval):
+    """[[0, 2], [0, 0]] and its transpose in turn stretch the second axis by 4 and destroy the first."""
+    shift = np.array([[0.0, 2.0], [0.0, 0.0]])
+    ds = rd.lyapunov_from_jacobians(np.tile([shift, shift.T], (2000, 1, 1)), k=k, qr_interval=qr_interval)
+    assert abs(ds.exponent[0] - np.log(2)) < 1e-3  # a general vector has a part of it in its first step: O(1/T)
+    assert np.isneginf(ds.exponent[1:]).all()
+    exact = rd.lyapunov_from_jacobians(np.tile(np.diag([2.0, 0.0]), (50, 1, 1)), k=k, qr_interval=qr_interval)
+    assert abs(exact.exponent[0] - np.log(2)) < 1e-14 and np.isneginf(exact.exponent[1:]).all()
+
+
 def test_tiny_but_exact_factors_are_kept_and_lost_rank_is_minus_infinity(rng):
     graded = rd.lyapunov_from_jacobians(np.tile(np.diag([2.0, 1e-30]), (50, 1, 1)))
     assert np.abs(graded.exponent - np.log([2.0, 1e-30])).max() < 1e-12
