@@ -34,7 +34,7 @@ def hmm_filter(ds, ax=None, *, sequence=0):
     Examples
     --------
     >>> import numpy as np
-    >>> from rnndyn.equivalence.hmm import HMM
+    >>> from rnndyn.equivalence.markov.hmm import HMM
     >>> hmm = HMM([1.0, 0.0], [[0.5, 0.5], [0.0, 1.0]], np.eye(2))
     >>> len(hmm_filter(hmm.filter([0, 0, 1])).lines)
     2
@@ -67,7 +67,7 @@ def hmm_smoother(ds, ax=None, *, sequence=0):
     Examples
     --------
     >>> import numpy as np
-    >>> from rnndyn.equivalence.hmm import HMM
+    >>> from rnndyn.equivalence.markov.hmm import HMM
     >>> hmm = HMM([1.0, 0.0], [[0.5, 0.5], [0.0, 1.0]], np.eye(2))
     >>> hmm_smoother(hmm.smooth([0, 0, 1])).get_xlabel()
     'Time (step)'
@@ -115,7 +115,7 @@ def markov_chain(ds, ax=None):
     Examples
     --------
     >>> import numpy as np
-    >>> from rnndyn.equivalence.markov_chain import to_markov_chain
+    >>> from rnndyn.equivalence.markov.markov_chain import to_markov_chain
     >>> from rnndyn.networks import PiecewiseLinear
     >>> tent = PiecewiseLinear([1.9], [[-3.8]], [0.45])
     >>> ds = to_markov_chain(tent, labels=lambda s: (s[:, 0] > 0).astype(int), steps=500, initial_state=[0.1])

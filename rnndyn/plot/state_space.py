@@ -33,7 +33,7 @@ def kalman_filter(ds, ax=None, *, state=0, sequence=0):
 
     Examples
     --------
-    >>> from rnndyn.equivalence.kalman import kalman_filter as filtered
+    >>> from rnndyn.equivalence.linear.kalman import kalman_filter as filtered
     >>> from rnndyn.networks import Linear
     >>> net = Linear(None, [[0.9]], W_hy=[[1.0]], process_noise=[[0.1]], observation_noise=[[0.4]])
     >>> kalman_filter(filtered(net, [0.3, 0.1])).lines[0].get_label()

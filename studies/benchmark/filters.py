@@ -7,7 +7,7 @@ use its shortcut to a steady state, and takes the series one after the other, fo
 import numpy as np
 
 import rnndyn as rd
-from rnndyn.equivalence.state_space import state_space, stationary
+from rnndyn.equivalence.linear.state_space import state_space, stationary
 from studies.benchmark.peers import Rnndyn as Passes
 from studies.benchmark.workers import Work
 

@@ -10,8 +10,8 @@ import logging
 import numpy as np
 
 import rnndyn as rd
-from rnndyn.equivalence import passes
-from rnndyn.equivalence.sequences import as_symbols
+from rnndyn.equivalence.markov import passes
+from rnndyn.equivalence.markov.sequences import as_symbols
 from studies.benchmark.peers import Rnndyn as Passes
 from studies.benchmark.workers import Work
 

@@ -3,8 +3,8 @@
 import numpy as np
 
 import rnndyn as rd
-from rnndyn.equivalence import state_space
-from rnndyn.equivalence.to_varma import form_error
+from rnndyn.equivalence.linear import state_space
+from rnndyn.equivalence.linear.to_varma import form_error
 
 SEED = 0
 LAGS = 50

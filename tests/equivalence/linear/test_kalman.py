@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from linear_systems import covariance, data, joint, system
 
 import rnndyn as rd
-from rnndyn.equivalence.state_space import factor, innovations, state_space, stationary
+from rnndyn.equivalence.linear.state_space import factor, innovations, state_space, stationary
 
 compiled = pytest.mark.compiled
 
@@ -141,7 +141,7 @@ def test_a_long_run_at_rest_is_that_of_every_step(rng):
             m, P = model.A @ m + model.b, model.A @ P @ model.A.T + model.Q
         else:
             _, _, m, P = naive.kalman_step(m, P, y[t] - model.c, model.A, model.V, model.Q, model.R, model.b)
-    from rnndyn.equivalence import filtering, kalman
+    from rnndyn.equivalence.linear import filtering, kalman
 
     start = kalman.as_start(model, None, None, 1)
     assert filtering.gains(model, start, y[None], smoothing=False).step.max() < 300  # most steps were at rest

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rnndyn import schema
-from rnndyn.equivalence.state_space import StateSpace, check_stable, factor, state_space, stationary
+from rnndyn.equivalence.linear.state_space import StateSpace, check_stable, factor, state_space, stationary
 from rnndyn.networks import Linear
 from rnndyn.validate import as_array, as_generator, as_integer
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from rnndyn import schema
-from rnndyn.equivalence.state_space import (
+from rnndyn.equivalence.linear.state_space import (
     Innovations,
     StateSpace,
     check_stable,

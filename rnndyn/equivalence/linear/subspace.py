@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
-from rnndyn.equivalence.filtering import Series
-from rnndyn.equivalence.state_space import StateSpace, radius
+from rnndyn.equivalence.linear.filtering import Series
+from rnndyn.equivalence.linear.state_space import StateSpace, radius
 
 LEAST_NOISE = 0.05  # share of the innovations' variance that read-out noise has at least
 STABLE = 0.98  # largest spectral radius

@@ -10,7 +10,7 @@ from rnndyn.networks.elman import Elman
 from rnndyn.networks.map import Map
 
 if TYPE_CHECKING:
-    from rnndyn.equivalence.hmm import HMM
+    from rnndyn.equivalence.markov.hmm import HMM
 
 HARD_ZERO = -1e4  # a softmax in float64 is exactly 0 from 745 below its maximum
 

@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.linalg import LinAlgError
 
-from rnndyn.equivalence import filtering, state_space
-from rnndyn.equivalence.filtering import Start
-from rnndyn.equivalence.kalman import as_series
-from rnndyn.equivalence.simulation import draw
-from rnndyn.equivalence.state_space import StateSpace, factor, radius
+from rnndyn.equivalence.linear import filtering, state_space
+from rnndyn.equivalence.linear.filtering import Start
+from rnndyn.equivalence.linear.kalman import as_series
+from rnndyn.equivalence.linear.simulation import draw
+from rnndyn.equivalence.linear.state_space import StateSpace, factor, radius
 from rnndyn.networks import Linear
 from rnndyn.networks.elman import check_covariance
 from rnndyn.validate import as_array, as_integer

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rnndyn.equivalence.inference import Inference
+from rnndyn.equivalence.markov.inference import Inference
 from rnndyn.validate import as_generator, choice
 
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ class HMM(Inference):  # numpydoc ignore=PR02
         >>> fitted.fitted.converged, fitted.loglik(x) > truth.loglik(x)
         (True, True)
         """
-        from rnndyn.equivalence.baum_welch import fit
+        from rnndyn.equivalence.markov.baum_welch import fit
 
         return fit(cls, x, n_states, lengths, n_symbols, start, starts, iterations, tol, as_generator(rng))
 
@@ -184,7 +184,7 @@ class HMM(Inference):  # numpydoc ignore=PR02
         >>> bool(abs(run.state[:, -1].sum() - weather.loglik([0, 1, 2])) < 1e-14)
         True
         """
-        from rnndyn.equivalence import hmm_networks
+        from rnndyn.equivalence.markov import hmm_networks
 
         choice(kind, "kind", ("belief", "one_hot"))
         return hmm_networks.belief(self) if kind == "belief" else hmm_networks.one_hot(self)

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from rnndyn.equivalence.passes import Counts
-from rnndyn.equivalence.sequences import as_symbols
-from rnndyn.equivalence.stationary import stationary_law
+from rnndyn.equivalence.markov.passes import Counts
+from rnndyn.equivalence.markov.sequences import as_symbols
+from rnndyn.equivalence.markov.stationary import stationary_law
 from rnndyn.validate import as_array, as_integer
 
 DIMS = {"initial": ("state",), "transition": ("state", "next_state"), "emission": ("state", "symbol")}
@@ -135,7 +135,7 @@ class Probabilities:  # numpydoc ignore=PR02
 
         Examples
         --------
-        >>> from rnndyn.equivalence.hmm import HMM
+        >>> from rnndyn.equivalence.markov.hmm import HMM
         >>> weather = HMM([0.6, 0.4], [[0.7, 0.3], [0.4, 0.6]], [[0.1, 0.9], [0.6, 0.4]])
         >>> weather.autocovariance(2)[:, 0, 0].round(4).tolist()
         [0.2155, 0.0184, 0.0055]
@@ -165,7 +165,7 @@ class Probabilities:  # numpydoc ignore=PR02
 
         Examples
         --------
-        >>> from rnndyn.equivalence.hmm import HMM
+        >>> from rnndyn.equivalence.markov.hmm import HMM
         >>> HMM([1.0], [[1.0]], [[0.5, 0.5]]).one_hot([0, 1]).tolist()
         [[1.0, 0.0], [0.0, 1.0]]
         """
@@ -189,7 +189,7 @@ class Probabilities:  # numpydoc ignore=PR02
 
         Examples
         --------
-        >>> from rnndyn.equivalence.hmm import HMM
+        >>> from rnndyn.equivalence.markov.hmm import HMM
         >>> HMM([0.5, 0.5], [[0.5, 0.5], [0.1, 0.9]], [[1.0], [1.0]]).replace(initial=[1.0, 0.0]).initial.tolist()
         [1.0, 0.0]
         """

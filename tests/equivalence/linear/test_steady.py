@@ -53,7 +53,7 @@ def test_two_filters_as_printed(rng):
     """Fraser and Potter: the informations of both filters add up, less that of the stationary law."""
     net = system(rng, 3, 2)
     steady = rd.steady_filter(net)
-    from rnndyn.equivalence.state_space import innovations, state_space, stationary
+    from rnndyn.equivalence.linear.state_space import innovations, state_space, stationary
 
     _, P = stationary(state_space(net))
     A_b = P @ net.W_hh.T @ np.linalg.inv(P)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rnndyn.equivalence.state_space import (
+from rnndyn.equivalence.linear.state_space import (
     StateSpace,
     check_stable,
     factor,
@@ -17,7 +17,7 @@ from rnndyn.equivalence.state_space import (
     state_space,
     unseen_modes,
 )
-from rnndyn.equivalence.varma import VARMA, Conversion, companion, expand, memory
+from rnndyn.equivalence.linear.varma import VARMA, Conversion, companion, expand, memory
 from rnndyn.networks import Linear
 from rnndyn.validate import choice
 

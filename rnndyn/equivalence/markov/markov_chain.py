@@ -10,7 +10,7 @@ import numpy as np
 
 from rnndyn import dynamics, schema
 from rnndyn.analysis import front
-from rnndyn.equivalence.ngram import NGram
+from rnndyn.equivalence.markov.ngram import NGram
 from rnndyn.errors import check_device
 from rnndyn.networks.base import Network
 from rnndyn.schema import Status

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from rnndyn.equivalence.sequences import Sequences, as_symbols
+from rnndyn.equivalence.markov.sequences import Sequences, as_symbols
 from rnndyn.validate import as_integer, as_number
 
 

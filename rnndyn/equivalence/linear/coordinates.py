@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from rnndyn.equivalence.state_space import StateSpace, factor, stationary
+from rnndyn.equivalence.linear.state_space import StateSpace, factor, stationary
 
 
 def to_vector(model: StateSpace) -> np.ndarray:

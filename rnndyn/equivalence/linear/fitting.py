@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.linalg import LinAlgError
 
-from rnndyn.equivalence.coordinates import pull_back, to_model, to_vector
-from rnndyn.equivalence.filtering import Series
-from rnndyn.equivalence.kalman import as_series
-from rnndyn.equivalence.score import score
-from rnndyn.equivalence.state_space import StateSpace
-from rnndyn.equivalence.subspace import subspace
+from rnndyn.equivalence.linear.coordinates import pull_back, to_model, to_vector
+from rnndyn.equivalence.linear.filtering import Series
+from rnndyn.equivalence.linear.kalman import as_series
+from rnndyn.equivalence.linear.score import score
+from rnndyn.equivalence.linear.state_space import StateSpace
+from rnndyn.equivalence.linear.subspace import subspace
 from rnndyn.networks import Linear
 from rnndyn.validate import as_generator, as_integer
 
@@ -64,7 +64,7 @@ def fit_linear(
 
     Examples
     --------
-    >>> from rnndyn.equivalence.simulation import simulate
+    >>> from rnndyn.equivalence.linear.simulation import simulate
     >>> true = Linear(None, [[0.8]], W_hy=[[1.0]], process_noise=[[0.36]], observation_noise=[[0.25]])
     >>> net = fit_linear(simulate(true, 2000, rng=0).output, 1, rng=0)
     >>> net.W_hh.round(1).tolist(), net.observation_noise.round(1).tolist()

@@ -5,11 +5,11 @@ import pytest
 from linear_systems import data, system
 
 import rnndyn as rd
-from rnndyn.equivalence.coordinates import pull_back, to_model, to_vector
-from rnndyn.equivalence.filtering import Series
-from rnndyn.equivalence.score import score
-from rnndyn.equivalence.state_space import state_space, stationary
-from rnndyn.equivalence.subspace import subspace
+from rnndyn.equivalence.linear.coordinates import pull_back, to_model, to_vector
+from rnndyn.equivalence.linear.filtering import Series
+from rnndyn.equivalence.linear.score import score
+from rnndyn.equivalence.linear.state_space import state_space, stationary
+from rnndyn.equivalence.linear.subspace import subspace
 
 CASES = [
     (2, 1, 0, 12, 1, 0.0),

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rnndyn.equivalence import passes
-from rnndyn.equivalence.probabilities import Fit
-from rnndyn.equivalence.sequences import Sequences, as_symbols
+from rnndyn.equivalence.markov import passes
+from rnndyn.equivalence.markov.probabilities import Fit
+from rnndyn.equivalence.markov.sequences import Sequences, as_symbols
 from rnndyn.validate import as_integer, as_number
 
 if TYPE_CHECKING:
-    from rnndyn.equivalence.hmm import HMM
+    from rnndyn.equivalence.markov.hmm import HMM
 
 log = logging.getLogger("rnndyn")
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rnndyn import schema
-from rnndyn.equivalence import passes
-from rnndyn.equivalence.passes import Counts
-from rnndyn.equivalence.probabilities import Probabilities
-from rnndyn.equivalence.sequences import Sequences, as_symbols
+from rnndyn.equivalence.markov import passes
+from rnndyn.equivalence.markov.passes import Counts
+from rnndyn.equivalence.markov.probabilities import Probabilities
+from rnndyn.equivalence.markov.sequences import Sequences, as_symbols
 from rnndyn.schema import Status
 from rnndyn.validate import as_generator, as_integer
 
@@ -45,7 +45,7 @@ class Inference(Probabilities):
 
         Examples
         --------
-        >>> from rnndyn.equivalence.hmm import HMM
+        >>> from rnndyn.equivalence.markov.hmm import HMM
         >>> chain = HMM([1.0, 0.0], [[0.5, 0.5], [0.0, 1.0]], [[1.0, 0.0], [0.0, 1.0]])
         >>> chain.loglik([[0, 1, 1], [0, 1, 0]]).tolist()
         [-0.6931471805599453, -inf]
@@ -76,7 +76,7 @@ class Inference(Probabilities):
 
         Examples
         --------
-        >>> from rnndyn.equivalence.hmm import HMM
+        >>> from rnndyn.equivalence.markov.hmm import HMM
         >>> weather = HMM([0.6, 0.4], [[0.7, 0.3], [0.4, 0.6]], [[0.1, 0.4, 0.5], [0.6, 0.3, 0.1]])
         >>> weather.filter([0, 1, 2]).filtered_belief.values.round(3).tolist()
         [[0.2, 0.8], [0.532, 0.468], [0.864, 0.136]]
@@ -105,7 +105,7 @@ class Inference(Probabilities):
 
         Examples
         --------
-        >>> from rnndyn.equivalence.hmm import HMM
+        >>> from rnndyn.equivalence.markov.hmm import HMM
         >>> weather = HMM([0.6, 0.4], [[0.7, 0.3], [0.4, 0.6]], [[0.1, 0.4, 0.5], [0.6, 0.3, 0.1]])
         >>> weather.smooth([0, 1, 2]).smoothed_belief.values.round(3).tolist()
         [[0.232, 0.768], [0.624, 0.376], [0.864, 0.136]]
@@ -137,7 +137,7 @@ class Inference(Probabilities):
 
         Examples
         --------
-        >>> from rnndyn.equivalence.hmm import HMM
+        >>> from rnndyn.equivalence.markov.hmm import HMM
         >>> chain = HMM([1.0, 0.0], [[0.5, 0.5], [0.0, 1.0]], [[1.0, 0.0], [0.0, 1.0]])
         >>> chain.expected_counts([0, 0, 1, 1]).transition.tolist()
         [[1.0, 1.0], [0.0, 1.0]]
@@ -164,7 +164,7 @@ class Inference(Probabilities):
 
         Examples
         --------
-        >>> from rnndyn.equivalence.hmm import HMM
+        >>> from rnndyn.equivalence.markov.hmm import HMM
         >>> weather = HMM([0.6, 0.4], [[0.7, 0.3], [0.4, 0.6]], [[0.1, 0.4, 0.5], [0.6, 0.3, 0.1]])
         >>> path, log_probability = weather.viterbi([0, 1, 2])
         >>> path.tolist(), round(log_probability, 4)
@@ -192,7 +192,7 @@ class Inference(Probabilities):
 
         Examples
         --------
-        >>> from rnndyn.equivalence.hmm import HMM
+        >>> from rnndyn.equivalence.markov.hmm import HMM
         >>> chain = HMM([1.0, 0.0], [[0.5, 0.5], [0.0, 1.0]], [[1.0, 0.0], [0.0, 1.0]])
         >>> chain.joint_loglik([0, 1, 1], [0, 1, 1])
         -0.6931471805599453
@@ -225,7 +225,7 @@ class Inference(Probabilities):
 
         Examples
         --------
-        >>> from rnndyn.equivalence.hmm import HMM
+        >>> from rnndyn.equivalence.markov.hmm import HMM
         >>> chain = HMM([1.0, 0.0], [[0.5, 0.5], [0.0, 1.0]], [[1.0, 0.0], [0.0, 1.0]])
         >>> x, states = chain.sample(4, rng=1)
         >>> x.tolist()
@@ -257,7 +257,7 @@ class Inference(Probabilities):
 
         Examples
         --------
-        >>> from rnndyn.equivalence.hmm import HMM
+        >>> from rnndyn.equivalence.markov.hmm import HMM
         >>> weather = HMM([0.6, 0.4], [[0.7, 0.3], [0.4, 0.6]], [[0.1, 0.4, 0.5], [0.6, 0.3, 0.1]])
         >>> paths = weather.sample_posterior([0, 1, 2], 10_000, rng=0)
         >>> (paths == 1).mean(axis=0).round(2).tolist()  # beside the smoothed 0.768, 0.376, 0.136

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rnndyn import schema
-from rnndyn.equivalence.coordinates import pull_back, to_model, to_vector
-from rnndyn.equivalence.filtering import Series
-from rnndyn.equivalence.kalman import as_series
-from rnndyn.equivalence.score import score
-from rnndyn.equivalence.state_space import StateSpace, check_stable, innovations, state_space, stationary
+from rnndyn.equivalence.linear.coordinates import pull_back, to_model, to_vector
+from rnndyn.equivalence.linear.filtering import Series
+from rnndyn.equivalence.linear.kalman import as_series
+from rnndyn.equivalence.linear.score import score
+from rnndyn.equivalence.linear.state_space import StateSpace, check_stable, innovations, state_space, stationary
 from rnndyn.networks import Linear
 from rnndyn.schema import Status
 from rnndyn.validate import as_integer
@@ -58,7 +58,7 @@ def standard_errors(linear: Linear, y: Any, *, inputs: Any = None, lags: int = 2
 
     Examples
     --------
-    >>> from rnndyn.equivalence.simulation import simulate
+    >>> from rnndyn.equivalence.linear.simulation import simulate
     >>> net = Linear(None, [[0.8]], W_hy=[[1.0]], process_noise=[[0.36]], observation_noise=[[0.25]])
     >>> ds = standard_errors(net, simulate(net, 4000, rng=0).output)
     >>> round(ds.modulus_stderr.item(), 3), ds.attrs["n_parameters"]

@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rnndyn.equivalence import filtering
-from rnndyn.equivalence.filtering import Gains, Series, Start
-from rnndyn.equivalence.state_space import StateSpace, factor, lyapunov, stationary
+from rnndyn.equivalence.linear import filtering
+from rnndyn.equivalence.linear.filtering import Gains, Series, Start
+from rnndyn.equivalence.linear.state_space import StateSpace, factor, lyapunov, stationary
 from rnndyn.kernels.cpu.score import adjoint_means
 from rnndyn.kernels.jit import parallel, threads_for
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from linear_systems import covariance, data, joint, system
 
 import rnndyn as rd
-from rnndyn.equivalence.state_space import innovations, state_space
+from rnndyn.equivalence.linear.state_space import innovations, state_space
 
 
 def exact_psi(net, lags):

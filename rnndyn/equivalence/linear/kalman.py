@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rnndyn import schema
-from rnndyn.equivalence import filtering
-from rnndyn.equivalence.filtering import Gains, Series, Start
-from rnndyn.equivalence.state_space import StateSpace, check_stable, factor, radius, state_space, stationary
+from rnndyn.equivalence.linear import filtering
+from rnndyn.equivalence.linear.filtering import Gains, Series, Start
+from rnndyn.equivalence.linear.state_space import StateSpace, check_stable, factor, radius, state_space, stationary
 from rnndyn.networks import Linear
 from rnndyn.networks.elman import check_covariance
 from rnndyn.schema import Status

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rnndyn.equivalence.state_space import StateSpace, factor
+from rnndyn.equivalence.linear.state_space import StateSpace, factor
 from rnndyn.kernels.cpu import kalman
 from rnndyn.kernels.jit import parallel, threads_for
 

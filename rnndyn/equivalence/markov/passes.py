@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rnndyn.equivalence.sequences import Sequences
+from rnndyn.equivalence.markov.sequences import Sequences
 from rnndyn.kernels.cpu import markov
 from rnndyn.kernels.cpu.markov_lanes import ROWS, SLOTS
 from rnndyn.kernels.jit import WIDTH, parallel, threads_for

@@ -1,0 +1,1 @@
+"""Hidden Markov models, Markov chains and n-grams, and the networks that they are."""
