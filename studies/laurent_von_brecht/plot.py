@@ -56,5 +56,7 @@ def threshold_panel(ax, cases):
     ax.plot(at, [case["measured"] for case in cases], "o", color="C0", label=f"one network, {cases[0]['units']} units")
     biases = [", ".join(f"${name}$ = {value:g}" for name, value in case["biases"].items()) for case in cases]
     ax.set_xticks(at, [f"{case['cell']}\n{own}" for case, own in zip(cases, biases, strict=True)])
-    ax.set(ylabel="critical gain", title="where the rest of a random network ends", ylim=(0, 2.6))
+    ax.set(
+        xlabel="cell and biases", ylabel="critical gain", title="where the rest of a random network ends", ylim=(0, 2.6)
+    )
     ax.legend(loc="lower left")
