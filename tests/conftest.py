@@ -67,12 +67,14 @@ SAME_KERNELS = {"tanh": "elman-tanh", "relu": "elman-relu", "gru": "gru-after-ke
 
 def group(item) -> str:
     """Tests that go to one worker: those of one cell, so that its kernels are compiled once; else those of a file."""
-    parameters = getattr(item, "callspec", None)
-    for name in ("case", "cell", "kind") if parameters else ():
-        value = parameters.params.get(name)
-        value = getattr(value, "name", value)
-        if isinstance(value, str):
-            return SAME_KERNELS.get(value, value)
+    from cases import BY_NAME
+
+    parameters = item.callspec.params.values() if hasattr(item, "callspec") else ()
+    for value in parameters:
+        value = getattr(value, "name", getattr(value, "kind", value))
+        name = SAME_KERNELS.get(value, value) if isinstance(value, str) else None
+        if name in BY_NAME:
+            return name
     return item.nodeid.split("::")[0]
 
 
