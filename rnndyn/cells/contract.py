@@ -2,6 +2,7 @@
 
 from typing import Any, NamedTuple
 
+_named: dict[str, int] = {}  # how many cells have had a name
 MOST_DRIVEN = 4  # pre-activations from one source: their sums stay in registers together
 
 
@@ -50,6 +51,10 @@ class Cell(Packed):
 
     def __init_subclass__(cls) -> None:
         check(cls)
+        # Numba takes named tuples of one name and equal fields for one type, be they of two modules, or defined twice.
+        _named[cls.__name__] = _named.get(cls.__name__, 0) + 1
+        if _named[cls.__name__] > 1:
+            cls.__name__ += f"_{_named[cls.__name__]}"
 
 
 def check(cell) -> None:

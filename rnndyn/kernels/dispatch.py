@@ -20,7 +20,7 @@ class Kind(types.Opaque):
 
     def __init__(self, cell):
         self.cell = cell
-        super().__init__(name=f"Kind({cell.__module__}.{cell.__qualname__})")
+        super().__init__(name=f"Kind({cell.__module__}.{cell.__name__})")
 
     @property
     def key(self):
