@@ -73,6 +73,7 @@ def random_network(k):
 
 
 @pytest.mark.compiled
+@pytest.mark.slow
 def test_50_digit_newton_contradicts_no_certificate_of_200_networks():
     points = certified = 0
     for k in range(200):

@@ -98,7 +98,7 @@ def check(found, step, slopes, period):
         (rd.PiecewiseLinear, {}),
         (rd.Elman, {"activation": "relu"}),
         (rd.Leaky, {"activation": "relu", "alpha": np.linspace(0.1, 0.9, 6)}),
-        (rd.Leaky, {"activation": "relu", "alpha": 0.3, "form": "voltage"}),
+        pytest.param(rd.Leaky, {"activation": "relu", "alpha": 0.3, "form": "voltage"}, marks=pytest.mark.slow),
     ],
 )
 def test_pieces_are_the_network(cls, options, rng):

@@ -140,7 +140,7 @@ def test_saturated_gates_make_no_points(rng):
 
 
 @pytest.mark.compiled
-@pytest.mark.parametrize("kind", ["tanh", "gru", "lstm"])
+@pytest.mark.parametrize("kind", ["tanh", *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("gru", "lstm"))])
 def test_trained_flip_flops_hold_eight_memories(kind, networks_folder):
     net = rd.load(networks_folder / f"flip_flop_{kind}.safetensors")
     ds = rd.fixed_points(net, rng=0, starts=512)
@@ -174,7 +174,8 @@ def test_no_points_before_the_fold():
     assert ds.attrs["n_converged"] == 0 and ds.attrs["index_sum"] == 0 and ds.stability.dtype.kind == "U"
 
 
-CYCLES = [(1, 2), (2, 4), (3, 2), *(pytest.param(*c, marks=pytest.mark.compiled) for c in [(4, 8), (5, 2), (6, 16)])]
+LONG = (pytest.mark.compiled, pytest.mark.slow)
+CYCLES = [(1, 2), (2, 4), (3, 2), *(pytest.param(*c, marks=LONG) for c in [(4, 8), (5, 2), (6, 16)])]
 
 
 @pytest.mark.parametrize("period, points", CYCLES)

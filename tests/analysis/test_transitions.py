@@ -97,6 +97,7 @@ def test_a_branch_that_leads_to_two_attractors():
 # ---- where they lead, checked step by step ---------------------------------------------------------------------------
 @pytest.mark.compiled
 @pytest.mark.parametrize("cell", ["tanh", "gru", "lstm"])
+@pytest.mark.slow
 def test_trained_flip_flops_end_where_a_plain_run_ends(cell, networks_folder):
     net = rd.load(networks_folder / f"flip_flop_{cell}.safetensors").astype("float64")
     points = rd.fixed_points(net, starts=512, rng=0)

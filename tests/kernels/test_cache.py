@@ -121,6 +121,7 @@ print(float(rd.run(net, [[1.0]]).state[0, 0]), rd.jacobian(other, [0.0], [0.0])[
 """
 
 
+@pytest.mark.slow
 def test_an_edited_cell_is_compiled_anew(tmp_path):
     """Numba alone would load the old code here (numba #1833)."""
     for factor in (2.0, 3.0):
@@ -128,12 +129,14 @@ def test_an_edited_cell_is_compiled_anew(tmp_path):
         assert python("from scaled import Scaled\n" + STEP, tmp_path) == f"{factor} {factor}"
 
 
+@pytest.mark.slow
 def test_a_cell_without_a_file_is_compiled_anew(tmp_path):
     """In a notebook or on standard input there is no file whose content could tell two cells apart."""
     for factor in (2.0, 3.0):
         assert python(CELL.format(factor=factor) + STEP, tmp_path) == f"{factor} {factor}"
 
 
+@pytest.mark.slow
 def test_a_cell_may_be_defined_again(tmp_path):
     """As in a notebook: the new class counts, although its name is the old one's, wherever each was compiled.
 

@@ -24,6 +24,7 @@ np.savez(sys.argv[2], value=value, **gradients.arrays())
 
 @pytest.mark.compiled
 @pytest.mark.skipif(sys.platform != "linux" or os.uname().machine != "x86_64", reason="names x86-64 processors")
+@pytest.mark.slow
 def test_gradients_do_not_depend_on_the_width_of_registers(tmp_path):
     import rnndyn as rd
 
