@@ -145,6 +145,19 @@ class Problem:
             targets = as_targets(net, targets, loss, len(s0), steps)
         return cls(net, until_the_end(x, ends), s0, steps, targets, loss, weight, ends)
 
+    def part(self, net, rows=None):
+        """Return the problem of another network of these shapes: of all sequences, or some, cut after the longest."""
+        if rows is None:
+            return Problem(net, self.x, self.s0, self.steps, self.targets, self.loss, self.weight, self.lengths)
+        ends = None if self.lengths is None else self.lengths[rows]
+        steps = self.steps if ends is None else min(self.steps, max(1, int(ends.max(initial=0))))
+        x, targets, weight = (None if a is None else a[rows, :steps] for a in (self.x, self.targets, self.weight))
+        return Problem(net, x, self.s0[rows], steps, targets, self.loss, weight, ends)
+
+    def contents(self):
+        """Data alone, without the network."""
+        return [self.x, self.s0, self.steps, self.targets, self.weight, self.lengths]
+
     def inputs(self, start, stop):
         """Inputs of a window, contiguous."""
         return None if self.x is None else np.ascontiguousarray(self.x[:, start:stop])
@@ -173,11 +186,21 @@ class Problem:
         value = derivative[0] if derivative else float(self.values.sum() / max(len(self.s0), 1))
         return value, self.sums.gradients(*self.readout.gradients())
 
+    def value(self):
+        """Loss without gradients."""
+        if callable(self.loss):
+            return self.called()[0]
+        values = STEPWISE[self.loss](self.outputs(), self.targets, self.net.output_activation)[0]
+        return float((values if self.weight is None else values * self.weight).sum() / max(len(self.s0), 1))
+
+    def outputs(self):
+        """Sums of the read-out (batch, time, output) at all times, before their activation."""
+        states = forward(self.net, self.inputs(0, self.steps), self.s0, self.steps, self.lengths)
+        return self.readout.sums(np.ascontiguousarray(hidden_of(self.net, states)))
+
     def called(self):
         """Value and dL/doutputs of a caller's own loss, on all outputs at once."""
-        hidden = hidden_of(self.net, forward(self.net, self.inputs(0, self.steps), self.s0, self.steps, self.lengths))
-        outputs = activate(self.readout.sums(np.ascontiguousarray(hidden)), self.net.output_activation)
-        value, g = called(self.loss, outputs)
+        value, g = called(self.loss, activate(self.outputs(), self.net.output_activation))
         return value, g if self.weight is None else g * self.weight[:, :, None].astype(g.dtype)
 
     def losses(self, tape, window, derivative):

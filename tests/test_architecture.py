@@ -38,7 +38,7 @@ NUMBA_HOMES = ("kernels/", "networks/map.py")
 XARRAY_HOMES = (
     "schema/",
     "running.py",
-    "training.py",
+    "training/",
     "analysis/",
     "equivalence/",
     "io/",
