@@ -65,6 +65,7 @@ _HOME = {
     "to_varma": "equivalence.linear.to_varma",
     "VARMA": "equivalence.linear.varma",
     "plot": "",
+    "losses": "",
     "schema": "",
     "theory": "",
 }

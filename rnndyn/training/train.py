@@ -10,6 +10,7 @@ from rnndyn import schema
 from rnndyn.errors import check_device
 from rnndyn.frontdoor import as_truncation, as_window
 from rnndyn.gradients import Problem, windows_of
+from rnndyn.losses import Called
 from rnndyn.progress import progressing
 from rnndyn.training.batches import Batches
 from rnndyn.training.optimisers import Adam
@@ -239,7 +240,7 @@ def _as_validation(net, validation, loss, patience):
 
 
 def _as_batches(problem, size, by_length, rng):
-    if size is not None and callable(problem.loss):
+    if size is not None and isinstance(problem.loss, Called):
         raise ValueError(
             "batch_size with a callable loss: it could not tell which sequences it sees; pass batch_size=None"
         )
