@@ -66,6 +66,8 @@ _HOME = {
     "VARMA": "equivalence.linear.varma",
     "plot": "",
     "losses": "",
+    "metrics": "",
+    "tasks": "",
     "schema": "",
     "theory": "",
 }
