@@ -8,7 +8,7 @@ import numpy as np
 from scipy.special import log_softmax
 
 from rnndyn.losses.base import SequenceLoss, check_given, check_logits, width_of
-from rnndyn.validate import as_integer, as_integers
+from rnndyn.validate import as_array, as_integer, as_integers
 
 FILL = -1  # behind the last label of a sequence
 
@@ -73,6 +73,36 @@ class CTC(SequenceLoss):  # numpydoc ignore=PR02
     def part(self, targets, rows, steps):
         """Labels of some sequences."""
         return targets[rows]
+
+    def read(self, outputs, lengths=None):
+        """Labels along the most likely symbol of each step ([graves2006]_, section 3.2).
+
+        Parameters
+        ----------
+        outputs : array_like, shape (batch, time, O)
+            Probabilities or read-out sums.
+        lengths : array_like of int, shape (batch,), optional
+            Where sequences end.
+
+        Returns
+        -------
+        list of ndarray
+            The labels of each sequence: what `rnndyn.metrics.character_error_rate` compares. The most likely labels
+            would be those of all paths together, and can be others.
+
+        Examples
+        --------
+        >>> CTC().read(np.eye(3)[[[1, 1, 0, 1, 2]]])  # said: 1 1 blank 1 2
+        [array([1, 1, 2])]
+        """
+        paths = np.argmax(as_array(outputs, "outputs", ("batch", "time", "output")), axis=-1)
+        batch, steps = paths.shape
+        ends = np.full(batch, steps)
+        if lengths is not None:
+            ends = as_integers(lengths, "lengths", ("batch",), sizes={"batch": batch}, minimum=0, maximum=steps)
+        new = np.diff(paths, axis=1, prepend=self.blank) != 0
+        said = new & (paths != self.blank) & (np.arange(steps) < ends[:, None])
+        return [path[heard] for path, heard in zip(paths, said, strict=True)]
 
     def whole(self, z, targets, activation, lengths):
         """Mean loss of the batch, and dL/dz (batch, time, output); ``z`` are logits."""

@@ -244,6 +244,8 @@ def _as_batches(problem, size, by_length, rng):
         raise ValueError(
             "batch_size with a callable loss: it could not tell which sequences it sees; pass batch_size=None"
         )
+    if size is not None and not len(problem.s0):
+        raise ValueError("inputs has no sequences, so there are no batches: pass some, or batch_size=None")
     if by_length and (problem.lengths is None or size is None):
         raise ValueError("by_length without lengths and batch_size: pass both, or by_length=False")
     return Batches(len(problem.s0), size, rng, problem.lengths if by_length else None)

@@ -198,6 +198,14 @@ def test_the_probabilities_of_all_labellings_add_up_to_one(rng):
     assert abs(total - 1) < 1e-14
 
 
+@given(st.lists(st.integers(0, 2), max_size=9), st.integers(0, 9), st.integers(0, 2))
+def test_a_path_is_read_without_repetitions_then_without_blanks(path, length, blank):
+    length = min(length, len(path))
+    outputs = np.eye(3)[np.array([path], int).reshape(1, -1)]
+    wanted = [symbol for symbol, _ in itertools.groupby(path[:length]) if symbol != blank]
+    assert rd.losses.CTC(blank).read(outputs, [length])[0].tolist() == wanted
+
+
 def test_no_steps_have_said_nothing():
     net = rd.Elman.random(3, 1, 2, rng=0)
     value, gradients = rd.value_and_grad(net, np.zeros((2, 0, 1)), [[], []], loss="ctc")

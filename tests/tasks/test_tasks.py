@@ -49,6 +49,7 @@ def test_a_task_comes_from_its_seed(name):
     assert not TASKS[name](generator, batch=50).inputs.equals(one.inputs), "the generator goes on"
 
 
+@pytest.mark.compiled
 @every_task
 def test_a_network_trains_on_it(name):
     inputs, targets, mask = TASKS[name](0, batch=16)

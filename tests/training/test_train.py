@@ -228,6 +228,11 @@ def test_a_loss_that_overflows_names_the_step(rng):
         rd.train(net, x, y, steps=3)
 
 
+def test_no_sequences_make_no_batch():
+    with pytest.raises(ValueError, match="no sequences"):
+        rd.train(start(), np.zeros((0, 5, 2)), np.zeros((0, 5, 1)), steps=1, batch_size=2)
+
+
 def test_weights_that_overflow_name_the_step(rng):
     (x, y), net = data(rng), start(dtype="float32")
     with pytest.raises(FloatingPointError, match="step 1: W_.* learning rate"):
@@ -256,6 +261,7 @@ def test_weights_that_overflow_name_the_step(rng):
         ({"rng": "seed"}, TypeError, "rng"),
         ({"truncate": 0}, ValueError, "truncate"),
         ({"lengths": [1]}, ValueError, "lengths"),
+        ({"save_to": "/"}, ValueError, "is a folder"),
         ({"device": "cuda"}, rd.DeviceError, "device"),
         ({"optimizer": "adam"}, TypeError, "optimizer"),
     ],
