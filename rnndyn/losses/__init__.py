@@ -52,11 +52,18 @@ def as_loss(loss):
     Loss
         The object.
 
+    Raises
+    ------
+    TypeError, ValueError
+        For an unknown name, and for what is none of the three.
+
     Examples
     --------
     >>> as_loss("quantile")
     Quantile(levels=(0.1, 0.5, 0.9))
     """
+    if isinstance(loss, type) and issubclass(loss, Loss):
+        raise TypeError(f"loss is the class {loss.__name__}: an object is wanted, {loss.__name__}()")
     if isinstance(loss, Loss):
         return loss
     return Called(loss) if callable(loss) else LOSSES[choice(loss, "loss", LOSSES)]()

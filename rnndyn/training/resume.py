@@ -95,6 +95,13 @@ def read_progress(path, progress, batches, call):
         raise ValueError(f"{path}: is of a training with other {', '.join(differing)}: name another file, or remove it")
     if facts["step"] > len(progress.history["loss"]):
         raise ValueError(f"{path}: holds {facts['step']} steps, more than steps: name another file, or raise steps")
+    try:
+        _take_up(progress, batches, arrays, facts)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{path}: does not fit this training ({error}): name another file, or remove it") from error
+
+
+def _take_up(progress, batches, arrays, facts):
     for name in FACTS:
         setattr(progress, name, facts[name])
     progress.net = progress.net.with_arrays(_under(arrays, "net"))

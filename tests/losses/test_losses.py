@@ -259,6 +259,8 @@ def test_what_has_no_place_is_refused():
         rd.value_and_grad(net, X, [[1], [1]], loss="ctc", mask=np.ones((2, 3)))
     with pytest.raises(ValueError, match="sigmoid"):
         rd.value_and_grad(net.replace(output_activation="sigmoid"), X, [[1], [1]], loss="ctc")
+    with pytest.raises(TypeError, match=r"loss is the class CTC: .* CTC\(\)"):
+        rd.value_and_grad(net, X, [[1], [1]], loss=rd.losses.CTC)
     for levels in ([], [0.0], [1.0], ["half"]):
         with pytest.raises((TypeError, ValueError), match="levels"):
             rd.losses.Quantile(levels)

@@ -172,6 +172,13 @@ def test_other_files_are_refused(tmp_path):
         call(steps=1, save_to=path)
 
 
+def test_another_kind_of_generator_is_refused(tmp_path):
+    path = tmp_path / "run.safetensors"
+    call(steps=4, save_to=path, rng=np.random.default_rng(0))
+    with pytest.raises(ValueError, match="run.safetensors"):
+        call(steps=8, save_to=path, rng=np.random.Generator(np.random.Philox(0)))
+
+
 def test_damage_is_noticed(tmp_path):
     path, broken = tmp_path / "run.safetensors", tmp_path / "broken.safetensors"
     call(steps=4, save_to=path)
