@@ -1,4 +1,4 @@
-"""Checks of what is run: inputs, initial states, lengths, masks, targets; each becomes a clean array or one error."""
+"""Checks of what is run: inputs, initial states, lengths, masks; each becomes a clean array or one error."""
 
 from __future__ import annotations
 
@@ -149,23 +149,6 @@ def as_mask(mask, batch, steps, ends):
         inside = np.arange(steps) < ends[:, None]
         weight = inside.astype(np.float64) if weight is None else np.where(inside, weight, 0.0)
     return weight
-
-
-def as_targets(net, targets, loss, batch, steps):
-    """Targets (batch, time, output), or labels (batch, time) for cross-entropy."""
-    width = net.output_size or net.hidden_size
-    sizes = {"batch": batch, "time": steps, "output": width}
-    if targets is None:
-        raise ValueError(f"targets is missing: loss={loss!r} needs them")
-    if loss == "mse":
-        y = as_array(targets, "targets", ("batch", "time", "output"), sizes=sizes, dtype=net.dtype, optional=("batch",))
-        return np.broadcast_to(y, (batch, steps, width))
-    if net.output_activation == "sigmoid":
-        raise ValueError("loss='cross_entropy' needs logits or softmax outputs: output_activation is 'sigmoid'")
-    labels = as_integers(
-        targets, "targets", ("batch", "time"), sizes=sizes, optional=("batch",), minimum=0, maximum=width - 1
-    )
-    return np.broadcast_to(labels, (batch, steps))
 
 
 def as_truncation(truncate):

@@ -17,15 +17,13 @@ from rnndyn.frontdoor import (
     as_lengths,
     as_mask,
     as_sequences,
-    as_targets,
     as_truncation,
     as_window,
     until_the_end,
 )
-from rnndyn.losses import LOSSES, STEPWISE, activate, called, pull_activation
+from rnndyn.losses import SequenceLoss, as_loss
 from rnndyn.readout import Readout
 from rnndyn.records import record, sums_for
-from rnndyn.validate import choice
 
 
 class Window(NamedTuple):
@@ -70,12 +68,13 @@ def value_and_grad(
     inputs : array_like, shape (B, T, I) or (T, I), or int
         Input sequences; for an autonomous network the number of steps.
     targets : array_like
-        ``"mse"``: (B, T, O) or (T, O). ``"cross_entropy"``: integers (B, T) or (T,) in ``0..O-1``. For a callable: not
-        used, None.
-    loss : {"mse", "cross_entropy"} or callable
+        ``"mse"``: (B, T, O) or (T, O). ``"cross_entropy"``: integers (B, T) or (T,) in ``0..O-1``. For the others see
+        `rnndyn.losses`. For a callable: not used, None.
+    loss : {"mse", "cross_entropy", "gaussian_nll", "mixture", "quantile", "ctc"}, Loss or callable
         ``"mse"``: sum over time and outputs of ``1/2 (y - target)^2``, mean over the batch. ``"cross_entropy"``: minus
-        the log-probability of the targets, with the read-out's sums as logits, summed over time, mean over the batch. A
-        callable takes the outputs (B, T, O) and returns the value and its derivative with respect to them.
+        the log-probability of the targets, with the read-out's sums as logits, summed over time, mean over the batch;
+        so are the others, as `rnndyn.losses` says. A callable takes the outputs (B, T, O) and returns the value and its
+        derivative with respect to them.
     initial_state : array_like, shape (B, S) or (S,), optional
         State before the first step; zeros by default.
     lengths : array_like of int, shape (B,), optional
@@ -140,10 +139,25 @@ class Problem:
         x, s0, steps, _ = as_sequences(net, inputs, initial_state)
         ends = as_lengths(lengths, len(s0), steps)
         weight = as_mask(mask, len(s0), steps, ends)
-        if not callable(loss):
-            choice(loss, "loss", LOSSES)
-            targets = as_targets(net, targets, loss, len(s0), steps)
+        loss = as_loss(loss)
+        if mask is not None and not loss.masks:
+            raise ValueError(f"mask with loss={loss!r}, which has no loss of single steps: pass lengths, or mask=None")
+        targets = loss.targets(net, targets, len(s0), steps, ends)
         return cls(net, until_the_end(x, ends), s0, steps, targets, loss, weight, ends)
+
+    def part(self, net, rows=None):
+        """Return the problem of another network of these shapes: of all sequences, or some, cut after the longest."""
+        if rows is None:
+            return Problem(net, self.x, self.s0, self.steps, self.targets, self.loss, self.weight, self.lengths)
+        ends = None if self.lengths is None else self.lengths[rows]
+        steps = self.steps if ends is None else min(self.steps, max(1, int(ends.max(initial=0))))
+        x, weight = (None if a is None else a[rows, :steps] for a in (self.x, self.weight))
+        targets = self.loss.part(self.targets, rows, steps)
+        return Problem(net, x, self.s0[rows], steps, targets, self.loss, weight, ends)
+
+    def contents(self):
+        """Data alone, without the network."""
+        return [self.x, self.s0, self.steps, self.targets, self.weight, self.lengths]
 
     def inputs(self, start, stop):
         """Inputs of a window, contiguous."""
@@ -162,7 +176,7 @@ class Problem:
     def solve(self, plan, trace=None):
         """Value and gradients."""
         windows, cut = plan
-        derivative = self.called() if callable(self.loss) else None
+        derivative = self.whole() if isinstance(self.loss, SequenceLoss) else None
         states = self.starts(windows)
         adjoint = np.zeros_like(self.s0)
         for window in windows:
@@ -173,11 +187,21 @@ class Problem:
         value = derivative[0] if derivative else float(self.values.sum() / max(len(self.s0), 1))
         return value, self.sums.gradients(*self.readout.gradients())
 
-    def called(self):
-        """Value and dL/doutputs of a caller's own loss, on all outputs at once."""
-        hidden = hidden_of(self.net, forward(self.net, self.inputs(0, self.steps), self.s0, self.steps, self.lengths))
-        outputs = activate(self.readout.sums(np.ascontiguousarray(hidden)), self.net.output_activation)
-        value, g = called(self.loss, outputs)
+    def value(self):
+        """Loss without gradients."""
+        if isinstance(self.loss, SequenceLoss):
+            return self.whole()[0]
+        values = self.loss.steps(self.outputs(), self.targets, self.net.output_activation)[0]
+        return float((values if self.weight is None else values * self.weight).sum() / max(len(self.s0), 1))
+
+    def outputs(self):
+        """Sums of the read-out (batch, time, output) at all times, before their activation."""
+        states = forward(self.net, self.inputs(0, self.steps), self.s0, self.steps, self.lengths)
+        return self.readout.sums(np.ascontiguousarray(hidden_of(self.net, states)))
+
+    def whole(self):
+        """Value and dL/dz of a loss that looks at all outputs at once."""
+        value, g = self.loss.whole(self.outputs(), self.targets, self.net.output_activation, self.lengths)
         return value, g if self.weight is None else g * self.weight[:, :, None].astype(g.dtype)
 
     def losses(self, tape, window, derivative):
@@ -187,11 +211,9 @@ class Problem:
         z = self.readout.sums(hidden)
         times = slice(window.counted, window.stop)
         if derivative is not None:
-            g = pull_activation(
-                derivative[1][:, times], activate(z[:, first:], self.net.output_activation), self.net.output_activation
-            )
+            g = derivative[1][:, times]
         else:
-            values, g = STEPWISE[self.loss](z[:, first:], self.targets[:, times], self.net.output_activation)
+            values, g = self.loss.steps(z[:, first:], self.targets[:, times], self.net.output_activation)
             weight = 1.0 if self.weight is None else self.weight[:, times]
             self.values[:, times] = values * weight
             g = g * (np.broadcast_to(weight, values.shape)[:, :, None] / len(self.s0)).astype(self.net.dtype)

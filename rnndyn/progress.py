@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-def progressing(steps, progress, name):
+def progressing(steps, progress, name, done=0, facts=None):
     """Iterate over ``steps``, telling ``progress`` about it.
 
     Parameters
@@ -14,19 +14,28 @@ def progressing(steps, progress, name):
         True shows a bar on standard error; a callable is called with the number of steps done and their total.
     name : str
         Text before the bar.
+    done : int
+        Steps that were done before these.
+    facts : dict, optional
+        Numbers that stand after the bar, as they are when a step is done.
 
     Yields
     ------
     object
         The steps.
     """
+    total = done + len(steps)
     if callable(progress):
-        for k, step in enumerate(steps, start=1):
+        for k, step in enumerate(steps, start=done + 1):
             yield step
-            progress(k, len(steps))
+            progress(k, total)
     elif progress:
         from tqdm import tqdm
 
-        yield from tqdm(steps, desc=name)
+        with tqdm(steps, desc=name, initial=done, total=total) as bar:
+            for step in bar:
+                yield step
+                if facts:
+                    bar.set_postfix(facts, refresh=False)
     else:
         yield from steps

@@ -40,19 +40,30 @@ def provenance(net: Any, call: Mapping, data: Mapping) -> dict[str, Any]:
     first = next((v for v in data.values() if v.dtype.kind == "f"), None)
     attrs["dtype"] = str(nets[0].dtype if nets else first.dtype if first is not None else "float64")
     attrs["device"] = str(call.get("device", "cpu"))
-    attrs["seed"] = _describe(call.get("rng"))
+    attrs["seed"] = describe(call.get("rng"))
     if not isinstance(attrs["seed"], int):
         attrs["seed"] = str(attrs["seed"])
-    attrs["arguments"] = json.dumps({k: _describe(v) for k, v in call.items()}, sort_keys=True)
+    attrs["arguments"] = json.dumps({k: describe(v) for k, v in call.items()}, sort_keys=True)
     return attrs
 
 
-def _describe(value):
-    """Put an argument as JSON can hold it: equal arguments give equal text, in every process."""
+def describe(value):
+    """Put an argument as JSON can hold it.
+
+    Parameters
+    ----------
+    value
+        Number, string, array, network, dataclass, function, or a collection of these.
+
+    Returns
+    -------
+    object
+        Equal for equal arguments, in every process; arrays and networks by their hash.
+    """
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     if isinstance(value, np.generic):
-        return _describe(value.item()) if value.dtype.kind in "biufU" else str(value)
+        return describe(value.item()) if value.dtype.kind in "biufU" else str(value)
     if isinstance(value, np.random.Generator):
         return f"Generator({type(value.bit_generator).__name__})"
     if hasattr(value, "content_hash"):
@@ -63,11 +74,11 @@ def _describe(value):
         return {"shape": list(array.shape), "dtype": str(array.dtype), "sha256": digest}
     if isinstance(value, (list, tuple)):
         if len(value) > _LONG:
-            return _describe(np.asarray(value))
-        return [_describe(v) for v in value]
+            return describe(np.asarray(value))
+        return [describe(v) for v in value]
     if isinstance(value, dict):
-        return {str(k): _describe(v) for k, v in value.items()}
+        return {str(k): describe(v) for k, v in value.items()}
     if hasattr(value, "__dataclass_fields__"):
-        fields = {name: _describe(getattr(value, name)) for name in value.__dataclass_fields__}
+        fields = {name: describe(getattr(value, name)) for name in value.__dataclass_fields__}
         return {type(value).__name__: fields}
     return getattr(value, "__qualname__", type(value).__qualname__)

@@ -9,6 +9,8 @@ Overview", 004 "Recurrent Neural Networks (RNNs)". Gate blocks are stacked by ro
 r, z, n.
 """
 
+import itertools
+
 import numpy as np
 
 
@@ -103,6 +105,53 @@ def mse(ys, targets):
 def cross_entropy(os, classes):
     """003 eq 4-5: sum over time of -log softmax(o_t)[c_t]; os are the logits."""
     return sum(-np.log(softmax(o)[c]) for o, c in zip(os, classes, strict=True))
+
+
+def gaussian_nll(os, targets):
+    """000 section 3.1, Nix & Weigend 1994: -log N(target; mean, variance), os = means and log-variances."""
+    total = 0.0
+    for o, target in zip(os, targets, strict=True):
+        for mean, s, x in zip(o[: len(target)], o[len(target) :], target, strict=True):
+            total = total - np.log(np.exp(-((x - mean) ** 2) / (2 * np.exp(s))) / np.sqrt(2 * np.pi * np.exp(s)))
+    return total
+
+
+def mixture(os, targets):
+    """Bishop 1994 eq 22-29: -log sum_k w_k N(target; mean_k, variance_k), os = logits, means, log-variances."""
+    total = 0.0
+    for o, target in zip(os, targets, strict=True):
+        D = len(target)
+        K = len(o) // (1 + 2 * D)
+        weights, density = softmax(o[:K]), 0.0
+        for k in range(K):
+            means, s = o[K + k * D :][:D], o[K + K * D + k * D :][:D]
+            density = density + weights[k] * np.exp(-gaussian_nll([np.concatenate([means, s])], [target]))
+        total = total - np.log(density)
+    return total
+
+
+def pinball(os, targets, levels=(0.1, 0.5, 0.9)):
+    """Koenker & Bassett 1978: sum of p |x - q| above q, of (1 - p) |x - q| below."""
+    total = 0.0
+    for o, target in zip(os, targets, strict=True):
+        for p, qs in zip(levels, np.reshape(o, (len(levels), -1)), strict=True):
+            for x, q in zip(target, qs, strict=True):
+                total = total + (p * (x - q) if np.real(x - q) > 0 else (1 - p) * (q - x))
+    return total
+
+
+def ctc(os, labels, blank=0):
+    """Graves 2006 eq 2-3: -log of the sum over all paths that read as the labels."""
+    steps, symbols = len(os), len(os[0])
+    probabilities, total = [softmax(o) for o in os], 0.0
+    for path in itertools.product(range(symbols), repeat=steps):
+        read = [s for s, before in zip(path, (None, *path), strict=False) if s not in (before, blank)]
+        if read == list(labels):
+            chance = 1.0
+            for p, symbol in zip(probabilities, path, strict=True):
+                chance = chance * p[symbol]
+            total = total + chance
+    return -np.log(total)
 
 
 # ---- backpropagation through time, written out -------------------------------------------------------------------

@@ -220,9 +220,10 @@ def standard_errors(lags=5, outputs=1):
     )
 
 
-def training(steps=10):
+def training(steps=10, validation=False):
     loss = 2.0 ** -np.arange(steps)
-    return schema.build("training", {"loss": loss, "gradient_norm": loss / 2})
+    more = {"validation_loss": np.where(np.arange(steps) % 2, loss + 0.1, np.nan)} if validation else {}
+    return schema.build("training", {"loss": loss, "gradient_norm": loss / 2} | more)
 
 
 def results():

@@ -63,12 +63,8 @@ def save(net: Network, path: str | os.PathLike) -> None:
         raise ValueError(
             f"net is or holds a {', '.join(sorted(unsaved))}, which is code and cannot be saved: keep its source"
         )
-    from safetensors.numpy import save_file
-
-    arrays = net.arrays() | net.constants()
     ours = {"version": VERSION, "network": net.describe(), "sha256": net.content_hash()}
-    with replacing(path) as temporary:
-        save_file(arrays, temporary, {ENTRY: json.dumps(ours, sort_keys=True)})
+    write_file(path, net.arrays() | net.constants(), {ENTRY: json.dumps(ours, sort_keys=True)})
 
 
 def load(path: str | os.PathLike, **cell_options: Any) -> Network:
@@ -103,7 +99,7 @@ def load(path: str | os.PathLike, **cell_options: Any) -> Network:
     Traceback (most recent call last):
     FileNotFoundError: [Errno 2] No such file or directory: 'no_such_file.safetensors'
     """
-    metadata, arrays = _read(Path(path))
+    metadata, arrays = read_file(path)
     try:
         if ENTRY in metadata:
             net = _ours(metadata[ENTRY], arrays, cell_options)
@@ -119,8 +115,52 @@ def _class_names(net: Network) -> set[str]:
     return {type(net).__name__}.union(*map(_class_names, net.parts().values()))
 
 
-def _read(path: Path) -> tuple[Mapping[str, str], dict[str, np.ndarray]]:
-    """Metadata and arrays of a safetensors file that has passed every check of form."""
+def write_file(path: str | os.PathLike, arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> None:
+    """Write a safetensors file all at once: after an error or a kill an older one is as it was.
+
+    Parameters
+    ----------
+    path
+        Where to.
+    arrays, metadata
+        Contents by name.
+
+    Raises
+    ------
+    OSError
+        If the folder is missing or cannot be written, or the disk is full.
+    """
+    from safetensors.numpy import save_file
+
+    with replacing(path) as temporary:  # the library writes what lies in memory, whatever the strides
+        save_file(
+            {name: np.ascontiguousarray(a).reshape(a.shape) for name, a in arrays.items()}, temporary, dict(metadata)
+        )
+
+
+def read_file(path: str | os.PathLike) -> tuple[Mapping[str, str], dict[str, np.ndarray]]:
+    """Metadata and arrays of a safetensors file that has passed every check of form.
+
+    Parameters
+    ----------
+    path
+        The file.
+
+    Returns
+    -------
+    metadata
+        Strings by name.
+    arrays
+        float16, float32 or float64.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        Naming the file and its fault.
+    """
+    path = Path(path)
     if path.is_dir():
         raise ValueError(f"{path}: is a folder; pass the file")
     _check_header(path)

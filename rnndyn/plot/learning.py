@@ -1,8 +1,10 @@
-"""How training went: loss and gradient norm against the step."""
+"""How training went: losses and gradient norm against the step."""
 
 from __future__ import annotations
 
-from rnndyn.plot.style import BLUE, ORANGE, drawing, require
+import numpy as np
+
+from rnndyn.plot.style import BLUE, ORANGE, VERMILLION, drawing, require
 
 
 def training(ds, ax=None):
@@ -18,7 +20,7 @@ def training(ds, ax=None):
     Returns
     -------
     matplotlib.axes.Axes
-        With a line for each of the two.
+        With a line for each of the two, and one for the loss on validation data where there is one.
 
     Raises
     ------
@@ -37,6 +39,10 @@ def training(ds, ax=None):
     with drawing(ax) as ax:
         ax.plot(step, ds["gradient_norm"].values, color=ORANGE, label="gradient norm", linewidth=0.8)
         ax.plot(step, ds["loss"].values, color=BLUE, label="loss")
+        if "validation_loss" in ds:
+            looks = np.isfinite(ds["validation_loss"].values)
+            style = {"color": VERMILLION, "linestyle": "--", "label": "validation loss"}
+            ax.plot(step[looks], ds["validation_loss"].values[looks], **style)
         ax.set_yscale("log")
         ax.set_xlim(1, max(2, len(step)))
         ax.set_xlabel("Training step")

@@ -13,5 +13,9 @@ STATES: dict[str, dict[str, Variable]] = {
     "training": {
         "loss": Variable(("step",), "1", "loss before the step"),
         "gradient_norm": Variable(("step",), "1", "2-norm of the whole gradient, before clipping"),
+        "learning_rate": Variable(("step",), "1", "learning rate of the step", optional=True),
+        "validation_loss": Variable(
+            ("step",), "1", "loss on the validation data after the step, NaN where it was not looked at", optional=True
+        ),
     },
 }

@@ -336,3 +336,9 @@ def test_beliefs_are_drawn_for_six_states_at_the_most_and_gaps_are_named():
 def test_the_residual_of_each_cell_stands_over_its_floor():
     ax = plot.markov_chain(synthetic.markov_chain(4))
     assert len(ax.patches) == 4 and ax.lines[0].get_ydata().tolist() == [0.1] * 4
+
+
+def test_the_validation_loss_is_drawn_where_it_was_looked_at():
+    ax = plot.training(synthetic.training(10, validation=True))
+    assert labels(ax) == ["gradient norm", "loss", "validation loss"]
+    assert ax.lines[2].get_xdata().tolist() == [2, 4, 6, 8, 10]
