@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rnndyn import schema
-from rnndyn.errors import check_device
+from rnndyn.devices import resolve
 from rnndyn.frontdoor import as_lengths, as_mask, as_sequences, as_targets
 from rnndyn.gradients import value_and_grad
 from rnndyn.losses import LOSSES
@@ -153,7 +153,7 @@ def train(
     >>> bool(history.loss[-1] < 0.1 * history.loss[0])
     True
     """
-    check_device(device)
+    place = resolve(device)
     optimizer = Adam() if optimizer is None else optimizer
     if not (hasattr(optimizer, "start") and hasattr(optimizer, "step")):
         kind = type(optimizer).__name__
@@ -171,7 +171,7 @@ def train(
         "lengths": as_lengths(lengths, len(s0), T),
         "mask": as_mask(mask, len(s0), T, None),
     }
-    options = {"loss": loss, "truncate": truncate, "checkpoint": checkpoint}
+    options = {"loss": loss, "truncate": truncate, "checkpoint": checkpoint, "device": place}
     clip = None if clip_norm is None else as_number(clip_norm, "clip_norm", above=0.0)
     batches = _batches(len(s0), batch_size, as_generator(rng))
     history = {"loss": np.empty(count), "gradient_norm": np.empty(count)}
@@ -197,6 +197,7 @@ def train(
         "loss": str(loss),
         "optimizer": repr(optimizer),
         "rng": rng,
+        "device": place,
     }
     return net, schema.build("training", history, net=net, call=call)
 
