@@ -10,6 +10,7 @@ from functools import singledispatch
 
 import numpy as np
 
+from rnndyn.devices import on_gpu, processor_only
 from rnndyn.losses import activate, pull_activation
 from rnndyn.networks.closed_loop import ClosedLoop
 from rnndyn.networks.compose import Bidirectional, Stack
@@ -81,7 +82,12 @@ def tangent(net, s, x, Q):
 
 @forward.register
 def _(net: CellNetwork, x, s0, steps, lengths=None):
-    return run_states(net, no_inputs(net, len(s0), steps) if x is None else x, s0)
+    x = no_inputs(net, len(s0), steps) if x is None else x
+    if on_gpu():
+        from rnndyn import passes_cuda
+
+        return passes_cuda.run_states(net, x, s0)
+    return run_states(net, x, s0)
 
 
 @jacobian.register
@@ -332,6 +338,7 @@ def mirrored(x, lengths=None):
 
 @forward.register
 def _(net: Map, x, s0, steps, lengths=None):
+    processor_only("a Map, whose step is the user's own,")
     return forward_map(net, x, s0, steps)
 
 

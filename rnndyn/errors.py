@@ -6,21 +6,23 @@ class DeviceError(RuntimeError):
 
 
 def check_device(device):
-    """Raise unless ``device`` can run the kernels.
+    """Raise unless ``device`` can run an analysis that has kernels for the processor only.
 
     Parameters
     ----------
     device : str
-        ``"cpu"``.
+        ``"cpu"``, or ``"auto"``, which is the same here.
 
     Raises
     ------
     DeviceError
-        For ``"cuda"``: this release has kernels for the processor only.
+        For ``"cuda"``.
     ValueError
         For any other name.
     """
     if device == "cuda":
-        raise DeviceError("device='cuda': this release of rnndyn has no CUDA kernels; use device='cpu'")
-    if device != "cpu":
-        raise ValueError(f"device is {device!r}: 'cpu' or 'cuda' is wanted")
+        raise DeviceError(
+            "device='cuda': only run, value_and_grad and train have kernels for a GPU; use device='cpu' or 'auto' here"
+        )
+    if device not in ("cpu", "auto"):
+        raise ValueError(f"device is {device!r}: 'cpu' or 'auto' is wanted")

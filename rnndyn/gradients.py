@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from rnndyn.devices import running_on
 from rnndyn.dynamics import forward, hidden_of
-from rnndyn.errors import check_device
 from rnndyn.frontdoor import (
     as_lengths,
     as_mask,
@@ -86,9 +86,10 @@ def value_and_grad(
         ``k1`` steps, for the losses of those ``k1``; ``k`` is ``(k, k)``.
     checkpoint : int or True, optional
         Keep only the states at every ``checkpoint`` steps and record the stretches between them again; True takes
-        ``ceil(sqrt(T))``. The gradient is the same to the last bit.
-    device : {"cpu"}
-        Where to compute.
+        ``ceil(sqrt(T))``. The gradient is the same to the last bit, on a GPU to rounding.
+    device : {"cpu", "cuda", "auto"}
+        Where to run the network: on the processor, on a GPU, or on a GPU where one can be used. The read-out and the
+        loss are computed by the processor. On a GPU the numbers differ from the processor's by rounding.
 
     Returns
     -------
@@ -102,7 +103,7 @@ def value_and_grad(
     TypeError, ValueError
         Naming the argument, for wrong types, shapes, values that are not finite, lengths or labels out of range.
     DeviceError
-        For a device that is not there.
+        For ``"cuda"`` where no GPU can be used, with the reason and the remedy, and for a :class:`Map` on a GPU.
 
     Notes
     -----
@@ -118,9 +119,9 @@ def value_and_grad(
     >>> round(value, 6), gradients.W_hh.round(6).tolist()
     (0.678208, [[0.150057]])
     """
-    check_device(device)
-    problem = Problem.checked(net, inputs, targets, loss, initial_state, lengths, mask)
-    return problem.solve(windows_of(problem.steps, as_window(checkpoint, problem.steps), as_truncation(truncate)))
+    with running_on(device):
+        problem = Problem.checked(net, inputs, targets, loss, initial_state, lengths, mask)
+        return problem.solve(windows_of(problem.steps, as_window(checkpoint, problem.steps), as_truncation(truncate)))
 
 
 class Problem:

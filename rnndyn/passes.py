@@ -6,6 +6,8 @@ A stretch is run without memory (:func:`run_states`), or recorded on a tape (:cl
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from rnndyn.kernels.cpu.affine import affine
@@ -247,6 +249,11 @@ class WeightSums:
         Number of sequences.
     """
 
+    x: Any
+    h: Any
+    m: Any
+    q: Any
+
     def __init__(self, net, batch):
         self.net, made = net, net.layout
         sizes = made.blocks, made.lanes, made.units
@@ -281,10 +288,10 @@ class WeightSums:
                     b_h[gate] = biases[k]
                 elif "x" not in made.cell.drives[first + k]:
                     b_hn = biases[k]
-        q = self.q.sum(axis=0).reshape(made.trained, made.blocks * made.lanes)[:, : made.units]
+        q = self.q.sum(axis=0).reshape(made.trained, -1)[:, : made.units] if made.trained else None
         rows = gates * made.units
         flat = W_xh.reshape(rows, made.inputs), W_hh.reshape(rows, made.units), b_h.reshape(rows)
-        return net.fold_gradients(*flat, b_hn, q if made.trained else None, W_hy, b_y)
+        return net.fold_gradients(*flat, b_hn, q, W_hy, b_y)
 
 
 def local_derivatives(net, s, x):

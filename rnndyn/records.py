@@ -6,6 +6,7 @@ from functools import singledispatch
 
 import numpy as np
 
+from rnndyn.devices import on_gpu
 from rnndyn.dynamics import forward, jacobian, mirrored
 from rnndyn.networks.base import Gradients
 from rnndyn.networks.compose import Bidirectional, Stack
@@ -29,11 +30,20 @@ def sums_for(net, batch):
 
 @record.register
 def _(net: CellNetwork, x, s0, window, lengths):
-    return Tape(net, no_inputs(net, len(s0), window.stop - window.start) if x is None else x, s0)
+    x = no_inputs(net, len(s0), window.stop - window.start) if x is None else x
+    if on_gpu():
+        from rnndyn import passes_cuda
+
+        return passes_cuda.Tape(net, x, s0)
+    return Tape(net, x, s0)
 
 
 @sums_for.register
 def _(net: CellNetwork, batch):
+    if on_gpu():
+        from rnndyn import passes_cuda
+
+        return passes_cuda.DeviceSums(net, batch)
     return WeightSums(net, batch)
 
 

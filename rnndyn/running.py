@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from rnndyn import schema
+from rnndyn.devices import running_on
 from rnndyn.dynamics import forward, hidden_of
 from rnndyn.dynamics import jacobian as step_jacobian
-from rnndyn.errors import check_device
 from rnndyn.frontdoor import as_lengths, as_rows, as_sequences, check_network, until_the_end
 from rnndyn.losses import activate
 from rnndyn.readout import Readout
@@ -30,8 +30,9 @@ def run(net, inputs=None, *, initial_state=None, steps=None, lengths=None, devic
     lengths : array_like of int, shape (B,), optional
         Where sequences end. What follows is NaN in the result, and does not influence it, whatever the inputs hold
         there.
-    device : {"cpu"}
-        Where to compute.
+    device : {"cpu", "cuda", "auto"}
+        Where to run the network: on the processor, on a GPU, or on a GPU where one can be used. The read-out is
+        computed by the processor. On a GPU the numbers differ from the processor's by rounding.
 
     Returns
     -------
@@ -44,7 +45,7 @@ def run(net, inputs=None, *, initial_state=None, steps=None, lengths=None, devic
     TypeError, ValueError
         Naming the argument, for wrong types, shapes and values.
     DeviceError
-        For a device that is not there.
+        For ``"cuda"`` where no GPU can be used, with the reason and the remedy, and for a :class:`Map` on a GPU.
 
     Notes
     -----
@@ -57,10 +58,10 @@ def run(net, inputs=None, *, initial_state=None, steps=None, lengths=None, devic
     >>> rd.run(net, initial_state=[0.1] * 8, steps=5).state.sizes
     Frozen({'time': 5, 'state': 8})
     """
-    check_device(device)
-    x, s0, T, single = as_sequences(net, inputs, initial_state, steps)
-    ends = as_lengths(lengths, len(s0), T)
-    states = forward(net, until_the_end(x, ends), s0, T, ends)
+    with running_on(device) as place:
+        x, s0, T, single = as_sequences(net, inputs, initial_state, steps)
+        ends = as_lengths(lengths, len(s0), T)
+        states = forward(net, until_the_end(x, ends), s0, T, ends)
     hidden = hidden_of(net, states)
     found = {"state": states, "hidden": hidden}
     if net.output_size:
@@ -71,7 +72,7 @@ def run(net, inputs=None, *, initial_state=None, steps=None, lengths=None, devic
         found = {name: np.where(after[:, :, None], values.dtype.type(np.nan), values) for name, values in found.items()}
     if single:
         found = {name: values[0] for name, values in found.items()}
-    call = {"inputs": inputs, "initial_state": initial_state, "steps": steps, "lengths": lengths, "device": device}
+    call = {"inputs": inputs, "initial_state": initial_state, "steps": steps, "lengths": lengths, "device": place}
     return schema.build("run", found, net=net, call=call)
 
 

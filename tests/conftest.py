@@ -54,7 +54,7 @@ def pytest_collection_modifyitems(items):
     if UNCOMPILED:
         missing["compiled"] = "needs compiled kernels (NUMBA_DISABLE_JIT is set)"
     if any("gpu" in item.keywords for item in items) and not gpu():
-        missing["gpu"] = "no CUDA device"
+        missing["gpu"] = "no CUDA device that can be used"
     for item in items:
         for marker, reason in missing.items():
             if marker in item.keywords:
@@ -80,9 +80,9 @@ def group(item) -> str:
 
 def gpu() -> bool:
     """Whether a CUDA device answers."""
-    from numba import cuda
+    from rnndyn.kernels.cuda import device
 
-    return cuda.is_available()
+    return device.problem() is None and not device.SIMULATED
 
 
 @pytest.fixture(scope="session", autouse=True)

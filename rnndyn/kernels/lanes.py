@@ -49,6 +49,10 @@ class Lanes(types.Type):
         """Register with the integer ``value`` in every lane."""
         return ir.Constant(self.integer, [value] * self.width)
 
+    def function(self, name):
+        """Name under which the compiler knows a function of whole registers."""
+        return f"llvm.{name}.v{self.width}f{self.dtype.bitwidth}"
+
 
 @register_model(Lanes)
 class LanesModel(models.PrimitiveModel):
@@ -59,8 +63,8 @@ class LanesModel(models.PrimitiveModel):
 
 
 def call(builder, name, lanes, *args):
-    """Call the LLVM intrinsic ``name`` on whole registers."""
-    name = f"llvm.{name}.v{lanes.width}f{32 if lanes.dtype.name == 'float32' else 64}"
+    """Call the compiler's function ``name`` on whole registers."""
+    name = lanes.function(name)
     function_type = ir.FunctionType(lanes.vector, [lanes.vector] * len(args))
     function = builder.module.globals.get(name) or ir.Function(builder.module, function_type, name)
     return builder.call(function, args)
@@ -68,6 +72,8 @@ def call(builder, name, lanes, *args):
 
 def splat(builder, lanes, x):
     """Register with the scalar ``x`` in every lane."""
+    if lanes.vector == lanes.scalar:
+        return x
     start = builder.insert_element(ir.Constant(lanes.vector, ir.Undefined), x, INT32(0))
     zeros = ir.Constant(ir.VectorType(INT32, lanes.width), [0] * lanes.width)
     return builder.shuffle_vector(start, ir.Constant(lanes.vector, ir.Undefined), zeros)
@@ -76,6 +82,9 @@ def splat(builder, lanes, x):
 def as_lanes(context, builder, lanes, ty, value):
     """Register that holds ``value``, which is a register already or a scalar of any type."""
     return value if isinstance(ty, Lanes) else splat(builder, lanes, context.cast(builder, value, ty, lanes.dtype))
+
+
+operations: list = []  # pairs of a function and its overload, for other targets to take over
 
 
 def register(function, emit):
@@ -103,7 +112,12 @@ def register(function, emit):
         return (lambda x, y, z: primitive((x, y, z))) if isinstance(x, Lanes) else None
 
     count = emit.__code__.co_argcount - 2
-    overload(function, strict=False, jit_options=INLINED)((one, two, three)[count - 1])
+    operations.append((function, overload(function, strict=False, jit_options=INLINED)((one, two, three)[count - 1])))
+
+
+def negative(builder, lanes, x):
+    """``-x``; the compiler for GPUs is older than LLVM's own instruction for it."""
+    return builder.fsub(lanes.constant(-0.0), x)
 
 
 def select(builder, comparison, x, y, yes, no):
@@ -160,7 +174,7 @@ register(operator.add, lambda b, lanes, x, y: b.fadd(x, y, flags=CONTRACT))
 register(operator.sub, lambda b, lanes, x, y: b.fsub(x, y, flags=CONTRACT))
 register(operator.mul, lambda b, lanes, x, y: b.fmul(x, y, flags=CONTRACT))
 register(operator.truediv, lambda b, lanes, x, y: b.fdiv(x, y))
-register(operator.neg, lambda b, lanes, x: b.fneg(x))
+register(operator.neg, negative)
 register(primitives.like, lambda b, lanes, x, y: y)
 register(primitives.absolute, lambda b, lanes, x: call(b, "fabs", lanes, x))
 register(primitives.with_sign, lambda b, lanes, x, y: call(b, "copysign", lanes, x, y))
@@ -172,7 +186,7 @@ register(primitives.if_negative, lambda b, lanes, x, y, z: select(b, "olt", x, l
 register(primitives.if_positive, lambda b, lanes, x, y, z: select(b, "ugt", x, lanes.constant(0), y, z))
 register(primitives.ln2_remainder, emit_ln2_remainder)
 register(primitives.exp_tail, emit_exp_tail)
-register(primitives.residual, lambda b, lanes, x, y, z: call(b, "fma", lanes, b.fneg(y), z, x))
+register(primitives.residual, lambda b, lanes, x, y, z: call(b, "fma", lanes, negative(b, lanes, y), z, x))
 register(primitives.scale2, emit_scale2)
 
 for _function in list(vars(functions).values()):

@@ -29,12 +29,16 @@ class Layout(NamedTuple):
 
 def layout(net):
     """Layout of a cell network."""
+    weights = pack(net.cell, *net.cell_weights())
+    return describe(net, weights, *weights.b.shape[1:])
+
+
+def describe(net, weights, blocks, lanes):
+    """Packed weights of a network with its sizes; its units are stored as ``blocks`` of ``lanes``."""
     cell = net.cell
-    weights = pack(cell, *net.cell_weights())
-    gates, blocks, lanes = weights.b.shape
     trained = cell.parameters if cell.trainable else 0
-    sizes = net.hidden_size, net.input_size, cell.states, gates, blocks, lanes, trained
-    return Layout(weights, cell, weights.b.dtype, *sizes, *(slots(cell, source) for source in "xhm"))
+    sizes = net.hidden_size, net.input_size, cell.states, len(cell.drives), blocks, lanes, trained
+    return Layout(weights, cell, net.dtype, *sizes, *(slots(cell, source) for source in "xhm"))
 
 
 def blocks_of(units, dtype):
@@ -74,8 +78,8 @@ def adjoint_panels(matrices):
     return panels(padded.reshape(1, count * padded.shape[1], depth).transpose(0, 2, 1))
 
 
-def pack(cell, W_xh, W_hh, b_h, b_hn, q):
-    """Packed weights of one network, of the type ``cell``.
+def by_slot(cell, W_xh, W_hh, b_h, b_hn, q):
+    """Weights of one network, sorted by the pre-activations of its cell.
 
     Parameters
     ----------
@@ -92,16 +96,18 @@ def pack(cell, W_xh, W_hh, b_h, b_hn, q):
 
     Returns
     -------
-    Cell
-        NamedTuple of panels.
+    matrices : dict of str to ndarray
+        For each source the weights (pre-activation, unit, column) of what it drives.
+    bias : ndarray, shape (pre-activation, unit)
+        Biases.
+    parameters : ndarray, shape (parameter, unit)
+        Per-unit parameters, zeros where the network has none of its own.
     """
     units = W_hh.shape[1]
-    by_gate = {
-        name: W.reshape(len(W) // units, units, W.shape[1]) for name, W in (("x", W_xh), ("h", W_hh), ("m", W_hh))
-    }
     matrices = {}
-    for source, gates in by_gate.items():
+    for source, W in (("x", W_xh), ("h", W_hh), ("m", W_hh)):
         first, count = slots(cell, source)
+        gates = W.reshape(len(W) // units, units, W.shape[1])
         matrices[source] = gates[list(cell.gates[first : first + count])]
     biases = b_h.reshape(-1, units)
     bias = np.stack(
@@ -109,12 +115,18 @@ def pack(cell, W_xh, W_hh, b_h, b_hn, q):
             biases[gate] if "x" in drive else (np.zeros(units, W_hh.dtype) if b_hn is None else b_hn)
             for drive, gate in zip(cell.drives, cell.gates, strict=True)
         ]
-    )
+    ).astype(W_hh.dtype, copy=False)
     if len(q) < cell.parameters:
         q = np.zeros((cell.parameters, units), W_hh.dtype)
+    return matrices, bias, np.ascontiguousarray(q, W_hh.dtype).reshape(cell.parameters, units)
+
+
+def pack(cell, *weights):
+    """Packed weights of one network: a NamedTuple of panels, of the type ``cell``; arguments as :func:`by_slot`."""
+    matrices, bias, q = by_slot(cell, *weights)
     return cell(
         *(panels(matrices[source]) for source in "xhm"),
         *(adjoint_panels(matrices[source]) for source in "xhm"),
-        to_lanes(bias.astype(W_hh.dtype, copy=False), units),
-        to_lanes(np.ascontiguousarray(q, W_hh.dtype).reshape(cell.parameters, units), units),
+        to_lanes(bias, bias.shape[1]),
+        to_lanes(q, q.shape[1]),
     )

@@ -29,19 +29,27 @@ def scatter_part(array, index, axis, values, lanes):
         row[start : start + count] = value[:count]
 
 
-@intrinsic(prefer_literal=True)
-def _gather(typing, array, index, axis, count):
-    if not (isinstance(axis, types.IntegerLiteral) and isinstance(count, types.IntegerLiteral)):
-        return None
-    lanes, number = Lanes(array.dtype), count.literal_value
-    result = types.UniTuple(lanes, number)
+def gathering(lanes_of):
+    """Intrinsic of :func:`gather` for the registers ``lanes_of(dtype)``."""
 
-    def codegen(context, builder, signature, args):
-        address, (stride,) = pointer(context, builder, array, args[0], index, args[1], (axis.literal_value,))
-        parts = [read(builder, lanes, builder.add(address, builder.mul(stride, INT64(i)))) for i in range(number)]
-        return context.make_tuple(builder, result, parts)
+    @intrinsic(prefer_literal=True)
+    def gather_registers(typing, array, index, axis, count):
+        if not (isinstance(axis, types.IntegerLiteral) and isinstance(count, types.IntegerLiteral)):
+            return None
+        lanes, number = lanes_of(array.dtype), count.literal_value
+        result = types.UniTuple(lanes, number)
 
-    return result(array, index, axis, count), codegen
+        def codegen(context, builder, signature, args):
+            address, (stride,) = pointer(context, builder, array, args[0], index, args[1], (axis.literal_value,))
+            parts = [read(builder, lanes, builder.add(address, builder.mul(stride, INT64(i)))) for i in range(number)]
+            return context.make_tuple(builder, result, parts)
+
+        return result(array, index, axis, count), codegen
+
+    return gather_registers
+
+
+_gather = gathering(Lanes)
 
 
 @overload(gather, prefer_literal=True, jit_options=INLINED)
@@ -49,19 +57,27 @@ def _overload_gather(array, index, axis, count):
     return lambda array, index, axis, count: _gather(array, index, axis, count)
 
 
-@intrinsic(prefer_literal=True)
-def _scatter(typing, array, index, axis, values):
-    if not isinstance(axis, types.IntegerLiteral):
-        return None
-    lanes = Lanes(array.dtype)
+def scattering(lanes_of):
+    """Intrinsic of :func:`scatter` for the registers ``lanes_of(dtype)``."""
 
-    def codegen(context, builder, signature, args):
-        address, (stride,) = pointer(context, builder, array, args[0], index, args[1], (axis.literal_value,))
-        for i, value in enumerate(cgutils.unpack_tuple(builder, args[3], len(values))):
-            write(builder, lanes, builder.add(address, builder.mul(stride, INT64(i))), value)
-        return context.get_dummy_value()
+    @intrinsic(prefer_literal=True)
+    def scatter_registers(typing, array, index, axis, values):
+        if not isinstance(axis, types.IntegerLiteral):
+            return None
+        lanes = lanes_of(array.dtype)
 
-    return types.void(array, index, axis, values), codegen
+        def codegen(context, builder, signature, args):
+            address, (stride,) = pointer(context, builder, array, args[0], index, args[1], (axis.literal_value,))
+            for i, value in enumerate(cgutils.unpack_tuple(builder, args[3], len(values))):
+                write(builder, lanes, builder.add(address, builder.mul(stride, INT64(i))), value)
+            return context.get_dummy_value()
+
+        return types.void(array, index, axis, values), codegen
+
+    return scatter_registers
+
+
+_scatter = scattering(Lanes)
 
 
 @overload(scatter, prefer_literal=True, jit_options=INLINED)

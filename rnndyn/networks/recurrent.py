@@ -134,6 +134,19 @@ class CellNetwork(Network):
 
         return layout(self)
 
+    @cached_property
+    def cuda_layout(self) -> Any:
+        """The same in device memory.
+
+        Returns
+        -------
+        Layout
+            See `rnndyn.kernels.cuda.pack`.
+        """
+        from rnndyn.kernels.cuda.pack import layout
+
+        return layout(self)
+
     # --- random networks ----------------------------------------------------------------------------------------------
 
     @classmethod

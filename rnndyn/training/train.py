@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from rnndyn import schema
-from rnndyn.errors import check_device
+from rnndyn.devices import resolve, running_on
 from rnndyn.frontdoor import as_truncation, as_window
 from rnndyn.gradients import Problem, windows_of
 from rnndyn.losses import Called
@@ -110,7 +110,7 @@ def train(
     >>> bool(history.loss[-1] < 0.1 * history.loss[0])
     True
     """
-    check_device(device)
+    place = resolve(device)
     optimizer = _as_optimizer(optimizer)
     count = as_integer(steps, "steps", minimum=0)
     clip = _as_clipping(clip_norm, clip_value)
@@ -124,7 +124,7 @@ def train(
     batches = _as_batches(problem, batch_size, by_length, as_generator(rng))
     call = {"loss": loss, "optimizer": optimizer, "clip_norm": clip_norm, "clip_value": clip_value, "rng": rng}
     call |= {"batch_size": batch_size, "by_length": by_length, "truncate": truncate}
-    call |= {"validate_every": validate_every, "patience": patience}
+    call |= {"validate_every": validate_every, "patience": patience, "device": place}
     done = Progress(net, optimizer.start(net.arrays()), _history(count, optimizer, held_out))
     if save_to is not None:
         contents = call | {"net": net, "data": problem.contents(), "validation": held_out and held_out.contents()}
@@ -134,11 +134,13 @@ def train(
         if patience is not None and done.waited >= patience:
             break
         part = problem.part(done.net, batches.take())
-        value, gradients = _gradient(part, windows_of(part.steps, as_window(checkpoint, part.steps), truncation), k)
+        with running_on(place):
+            value, gradients = _gradient(part, windows_of(part.steps, as_window(checkpoint, part.steps), truncation), k)
         bar |= {"loss": value, "gradient_norm": gradients.norm()}
         _advance(done, optimizer, clip(gradients.arrays(), bar["gradient_norm"]), bar)
         if held_out is not None and done.step % look == 0:
-            _validate(done, held_out)
+            with running_on(place):
+                _validate(done, held_out)
         if save_to is not None and done.step % save == 0:
             write_progress(save_to, done, batches, contents)
     if save_to is not None and done.step % save:

@@ -1,0 +1,86 @@
+"""From the type of a network's packed weights to its cell, as in :mod:`rnndyn.kernels.dispatch`, for GPU code."""
+
+from rnndyn.cells import contract
+from rnndyn.kernels import dispatch
+from rnndyn.kernels.cache import formulas
+from rnndyn.kernels.cuda.number import formula, gather, overload, scatter
+from rnndyn.kernels.tuples import plus
+
+for _function, _implementation in (
+    (contract.update, dispatch._update),
+    (contract.partials, dispatch._partials),
+    (contract.rate, dispatch._rate),
+    (contract.rate_partials, dispatch._rate_partials),
+    (contract.phi, dispatch._phi),
+    (contract.dphi, dispatch._dphi),
+):
+    overload(_function)(_implementation)
+
+_registered: set = set()
+
+
+@overload(dispatch.kind)
+def _kind(p):
+    for function in formulas(p.instance_class):
+        if function not in _registered:
+            _registered.add(function)
+            formula(function)
+    return lambda p: dispatch._kind(p)
+
+
+def slots(k):
+    """First pre-activation that input, state and rate drive, and how many each of them drives."""
+    return tuple(number for source in "xhm" for number in dispatch.slots(k, source))
+
+
+@overload(slots)
+def _slots(k):
+    found = slots(k.cell)
+    return lambda k: found
+
+
+def pre_activations(k, a, r, t, j):
+    """Pre-activations of unit ``j`` in ``a`` (row, time, slot, unit)."""
+    return gather(a, (r, t, 0, j), 2, len(k.drives))
+
+
+@overload(pre_activations)
+def _pre_activations(k, a, r, t, j):
+    count = len(k.cell.drives)
+    return lambda k, a, r, t, j: gather(a, (r, t, 0, j), 2, count)
+
+
+def states(k, s, r, t, j):
+    """States of unit ``j`` in ``s`` (row, time, component, unit)."""
+    return gather(s, (r, t, 0, j), 2, k.states)
+
+
+@overload(states)
+def _states(k, s, r, t, j):
+    count = k.cell.states
+    return lambda k, s, r, t, j: gather(s, (r, t, 0, j), 2, count)
+
+
+def parameters(k, q, j):
+    """Per-unit parameters of unit ``j`` in ``q`` (parameter, unit)."""
+    return gather(q, (0, j), 0, k.parameters)
+
+
+@overload(parameters)
+def _parameters(k, q, j):
+    count = k.cell.parameters
+    return lambda k, q, j: gather(q, (0, j), 0, count)
+
+
+def add_parameters(k, gq, r, j, values):
+    """Add to ``gq`` (row, parameter, unit) what the parameters of unit ``j`` get, if they are trained."""
+    if dispatch.parameter_count(k):
+        scatter(gq, (r, 0, j), 1, plus(gather(gq, (r, 0, j), 1, len(values)), values))
+
+
+@overload(add_parameters)
+def _add_parameters(k, gq, r, j, values):
+    count = dispatch.parameter_count(k.cell)
+    if count == 0:
+        return lambda k, gq, r, j, values: None
+    return lambda k, gq, r, j, values: scatter(gq, (r, 0, j), 1, plus(gather(gq, (r, 0, j), 1, count), values))

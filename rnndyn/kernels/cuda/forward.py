@@ -1,0 +1,59 @@
+"""Forward pass, with or without a tape, for every cell."""
+
+from rnndyn.cells.contract import rate, update
+from rnndyn.kernels.cuda.device import cuda
+from rnndyn.kernels.cuda.dispatch import parameters, pre_activations, slots, states
+from rnndyn.kernels.cuda.number import scatter
+from rnndyn.kernels.dispatch import kind
+
+
+def room_numbers(layout):
+    """Numbers that the threads of a block share: the old and the new h, and the rates that go through ``W_hh``."""
+    return layout.units * (3 if layout.m[1] else 2)
+
+
+@cuda.jit(device=True)
+def add_product(total, W, slot, j, vector, start):
+    """``total + W v`` of one pre-activation of unit ``j``, with ``v`` from ``vector[start]`` on."""
+    for i in range(W.shape[1]):
+        total += W[slot, i, j] * vector[start + i]
+    return total
+
+
+@cuda.jit
+def forward(p, x, s, a, m, spilled):
+    """Run from the states ``s[:, 0]`` through all times of ``x``; one block of threads takes one sequence.
+
+    ``x`` (batch, time, input); ``s`` (batch, time + 1, component, unit); ``a`` (batch, time, pre-activation, unit) and
+    ``m`` (batch, time, unit) are the tape, or room for a single time. Each thread owns every so many units. What the
+    others need of them is in shared memory, or in ``spilled`` (batch, number) where it does not fit.
+    """
+    r, unit, stride = cuda.blockIdx.x, cuda.threadIdx.x, cuda.blockDim.x
+    k, units = kind(p), s.shape[3]
+    first_x, count_x, first_h, count_h, first_m, count_m = slots(k)
+    room = spilled[r] if spilled.shape[1] > 0 else cuda.shared.array(0, s.dtype)
+    for j in range(unit, units, stride):
+        room[j] = s[r, 0, 0, j]
+    cuda.syncthreads()
+    for t in range(x.shape[1]):
+        now, old, new, rates = t % a.shape[1], t % 2 * units, (t + 1) % 2 * units, 2 * units
+        for j in range(unit, units, stride):
+            for slot in range(a.shape[2]):
+                total = p.b[slot, j]
+                if first_x <= slot < first_x + count_x:
+                    total = add_product(total, p.W_x, slot - first_x, j, x[r, t], 0)
+                if first_h <= slot < first_h + count_h:
+                    total = add_product(total, p.W_h, slot - first_h, j, room, old)
+                a[r, now, slot, j] = total
+            if count_m > 0:
+                scatter(m, (r, now, j), 2, (rate(k, pre_activations(k, a, r, now, j), states(k, s, r, t, j)),))
+                room[rates + j] = m[r, now, j]
+        if count_m > 0:
+            cuda.syncthreads()
+        for j in range(unit, units, stride):
+            for slot in range(first_m, first_m + count_m):
+                a[r, now, slot, j] = add_product(a[r, now, slot, j], p.W_m, slot - first_m, j, room, rates)
+            fresh = update(k, pre_activations(k, a, r, now, j), states(k, s, r, t, j), parameters(k, p.q, j))
+            scatter(s, (r, t + 1, 0, j), 2, fresh)
+            room[new + j] = s[r, t + 1, 0, j]
+        cuda.syncthreads()

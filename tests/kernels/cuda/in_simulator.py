@@ -1,0 +1,166 @@
+"""GPU kernels in Numba's simulator, against those of the processor; test_simulator.py runs this file.
+
+Both sides are plain Python here, and each number is the same chain of operations on both: they are equal to the last
+bit, but for the gradients of weights, whose sums are cut into chunks.
+"""
+
+import numpy as np
+import pytest
+from cases import BY_NAME, CASES
+
+import rnndyn as rd
+from rnndyn.kernels.cuda import device
+
+if not device.SIMULATED:
+    pytest.skip("test_simulator.py runs it", allow_module_level=True)
+
+from rnndyn import passes, passes_cuda  # noqa: E402
+from rnndyn.kernels.cuda import product  # noqa: E402
+
+B, T, H, I = 2, 2, 5, 1  # more units than a block has threads
+EPS = {"float32": 2.0**-23, "float64": 2.0**-52}
+
+
+def draw(case, rng, dtype="float64", H=H, I=I):
+    net = case.network(rng, H, I, 0, dtype)
+    shapes = (B, T, I), (B, net.state_size), (B, T, H), (B, net.state_size)
+    return net, *(rng.standard_normal(shape).astype(dtype) for shape in shapes)
+
+
+def there_and_back(Tape, Sums, net, x, s0, g, adjoint):
+    """All that one tape gives, by name, and the gradients of the weights."""
+    tape, sums, trace = Tape(net, x, s0), Sums(net, len(x)), np.zeros((*x.shape[:2], net.state_size), net.dtype)
+    found = {"hidden": tape.hidden, "last": tape.last}
+    found["adjoint"], found["inputs"] = tape.pull(g, adjoint, sums, inputs=True, trace=trace)
+    return found | {"trace": trace}, sums.gradients().arrays()
+
+
+def compare(net, *data):
+    here = there_and_back(passes.Tape, passes.WeightSums, net, *data)
+    there = there_and_back(passes_cuda.Tape, passes_cuda.DeviceSums, net, *data)
+    for name, array in here[0].items():
+        np.testing.assert_array_equal(there[0][name], array, err_msg=name)
+        assert there[0][name].dtype == array.dtype
+    for name, array in here[1].items():
+        assert there[1][name].dtype == array.dtype
+        # Two roundings of each of at most B (T + 1) partial sums.
+        bound = 2 * B * (T + 1) * EPS[array.dtype.name] * np.abs(array).max(initial=1.0)
+        np.testing.assert_allclose(there[1][name], array, rtol=0, atol=bound, err_msg=name)
+
+
+# A GRU that writes has the cell of one that keeps, with other weights.
+@pytest.mark.parametrize("case", [c for c in CASES if not c.name.endswith("write")], ids=lambda case: case.name)
+def test_every_cell_there_and_back(case, rng):
+    compare(*draw(case, rng))
+
+
+@pytest.mark.parametrize("name", ["gru-before-keep", "lstm-peephole"])
+def test_single_precision(name, rng):
+    compare(*draw(BY_NAME[name], rng, "float32"))
+
+
+@pytest.mark.parametrize("name", ["gru-before-keep", "lstm"])
+def test_nothing_is_read_before_it_is_written_and_states_need_not_fit_shared_memory(name, rng, monkeypatch):
+    make = device.cuda.device_array
+
+    def poisoned(shape, dtype):
+        return device.cuda.to_device(np.full(make(shape, dtype).shape, np.nan, dtype))
+
+    monkeypatch.setattr(device.cuda, "device_array", poisoned)
+    monkeypatch.setattr(device, "SHARED_BYTES", 0)
+    compare(*draw(BY_NAME[name], rng))
+
+
+@pytest.mark.parametrize("sizes", [{"H": 1}, {"I": 0}, {"H": 3, "I": 4}], ids=str)
+def test_small_sizes(sizes, rng):
+    compare(*draw(BY_NAME["gru-after-keep"], rng, **sizes))
+
+
+def test_states_without_a_tape(rng):
+    for name in ("leaky-voltage-tanh", "lstm"):
+        net, x, s0, *_ = draw(BY_NAME[name], rng)
+        np.testing.assert_array_equal(passes_cuda.run_states(net, x, s0), passes.run_states(net, x, s0))
+
+
+@pytest.mark.parametrize("batch, steps", [(0, 3), (2, 0)])
+def test_nothing_to_do(batch, steps, rng):
+    net = BY_NAME["lstm"].network(rng, H, I)
+    x, s0, g = np.zeros((batch, steps, I)), np.ones((batch, 2 * H)), np.zeros((batch, steps, H))
+    compare(net, x, s0, g, s0)
+
+
+# ---- products ----------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("chunks", [1, 3])
+def test_outer_adds_up_all_samples(chunks, rng):
+    left, right, out = (rng.integers(-9, 9, shape).astype(float) for shape in ((2, 3, 7), (2, 4, 5), (chunks, 3, 5)))
+    expected = out.sum(axis=0) + np.einsum("btm,btn->mn", left[:, :, 2:5], right[:, :3])
+    grid = product.tiles(3), product.tiles(5), chunks
+    product.outer[grid, (product.TILE, product.TILE)](left, 2, right, out)
+    np.testing.assert_array_equal(out.sum(axis=0), expected)
+
+
+def test_affine_maps_each_row(rng):
+    left, W, b = (rng.integers(-9, 9, shape).astype(float) for shape in ((5, 7), (3, 4), (4,)))
+    np.testing.assert_array_equal(passes_cuda.apply_affine(W, b, left, 2), left[:, 2:5] @ W + b)
+
+
+# ---- the public calls --------------------------------------------------------------------------------------------
+def networks():
+    stack = rd.Stack([rd.GRU.random(2, 2, rng=0), rd.Elman.random(3, 2, 2, rng=1)])
+    both = rd.Bidirectional(rd.Elman.random(2, 2, rng=0), rd.Elman.random(2, 2, rng=1), W_hy=np.ones((2, 4)))
+    return {"lstm": rd.LSTM.random(2, 2, 2, rng=0), "stack": stack, "bidirectional": both}
+
+
+@pytest.mark.parametrize("name", networks())
+def test_run_is_that_of_the_processor(name, rng):
+    net, x = networks()[name], rng.standard_normal((3, 2, 2))
+    there = rd.run(net, x, lengths=[2, 1, 0], device="cuda")
+    here = rd.run(net, x, lengths=[2, 1, 0])
+    assert (there.attrs["device"], here.attrs["device"]) == ("cuda", "cpu")
+    for name in here:
+        np.testing.assert_array_equal(there[name], here[name])
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("bidirectional", {"lengths": [3, 1], "mask": [[1, 0, 2], [1, 1, 1]]}),
+        ("stack", {"truncate": (1, 2)}),
+        ("stack", {"lengths": [3, 1]}),
+        ("lstm", {"checkpoint": 2}),
+        ("lstm", {"loss": "cross_entropy"}),
+        ("stack", {"loss": lambda y: (0.5 * float((y**2).sum()), y)}),
+    ],
+    ids=["lengths and mask", "truncated", "lengths", "checkpoints", "labels", "own loss"],
+)
+def test_gradients_are_those_of_the_processor(name, options, rng):
+    net, x = networks()[name], rng.standard_normal((2, 3, 2))
+    targets = np.ones((2, 3), int) if options.get("loss") == "cross_entropy" else rng.standard_normal((2, 3, 2))
+    value, gradients = rd.value_and_grad(net, x, targets, device="cuda", **options)
+    expected, by_hand = rd.value_and_grad(net, x, targets, **options)
+    assert value == pytest.approx(expected, rel=1e-14)
+    for key, array in by_hand.arrays().items():
+        np.testing.assert_allclose(gradients.arrays()[key], array, rtol=0, atol=1e-14 * np.abs(array).max(initial=1.0))
+
+
+def test_training_takes_the_same_way(rng):
+    net, x = rd.Elman.random(3, 1, 1, rng=0), rng.standard_normal((2, 3, 1))
+    there, history = rd.train(net, x, 0.5 * x, steps=2, device="cuda")
+    here, expected = rd.train(net, x, 0.5 * x, steps=2)
+    assert history.attrs["device"] == "cuda"
+    np.testing.assert_allclose(history.loss, expected.loss, rtol=1e-13)
+    np.testing.assert_allclose(there.W_hh, here.W_hh, rtol=0, atol=1e-13)
+
+
+def test_auto_takes_the_device():
+    net = rd.Elman.random(2, rng=0)
+    assert rd.run(net, initial_state=[0.1, 0.2], steps=1, device="auto").attrs["device"] == "cuda"
+    assert rd.run(net, initial_state=[0.1, 0.2], steps=1).attrs["device"] == "cpu"
+
+
+def test_what_has_no_kernel_says_so(rng):
+    own = rd.Map(lambda s, x, p: 0.5 * s, 2)
+    for call in (lambda: rd.run(own, steps=2, device="cuda"), lambda: rd.lyapunov_spectrum(own, device="cuda")):
+        with pytest.raises(rd.DeviceError, match="device='cuda'.*use device='cpu'"):
+            call()
+    rd.run(own, steps=2)

@@ -1,0 +1,77 @@
+"""Every GPU kernel compiles to PTX, without a device, for every cell and dtype; needs numba-cuda."""
+
+import re
+from importlib.util import find_spec
+
+import numpy as np
+import pytest
+from cases import CASES
+from numba import types
+
+from rnndyn.kernels.cuda import device
+
+needs_numba_cuda = pytest.mark.skipif(
+    find_spec("numba_cuda") is None or device.SIMULATED, reason="needs numba-cuda, and not its simulator"
+)
+CAPABILITY = (9, 0)
+CELLS = {network.cell: None for network in (case.network(np.random.default_rng(0), 2) for case in CASES)}
+every_cell = pytest.mark.parametrize("cell", CELLS, ids=lambda cell: cell.__name__)
+every_dtype = pytest.mark.parametrize("dtype", [types.float32, types.float64], ids=str)
+
+
+class Hopper:
+    """What numba-cuda asks of a device while it compiles."""
+
+    compute_capability = CAPABILITY
+
+
+@pytest.fixture
+def ptx(monkeypatch):
+    """Compile a kernel for types given as (dtype, number of axes) or as they are."""
+    from numba.cuda import dispatcher
+
+    monkeypatch.setattr(dispatcher, "get_current_device", lambda: Hopper)
+
+    def compile(kernel, *arguments):
+        given = [types.Array(*a, "C") if isinstance(a, tuple) else a for a in arguments]
+        return device.cuda.compile(kernel.py_func, tuple(given), cc=CAPABILITY, device=False, abi="numba")[0]
+
+    return compile
+
+
+def packed(cell, dtype):
+    return types.NamedTuple([types.Array(dtype, axes, "C") for axes in (3, 3, 3, 3, 3, 3, 2, 2)], cell)
+
+
+def check(ptx, dtype):
+    """All in registers, without calls; and a float32 network computes nothing in float64, where it would be slow."""
+    assert ".entry" in ptx
+    assert "call" not in ptx and ".local" not in ptx
+    assert (re.search(r"\.f64\b", ptx) is None) == (dtype == types.float32)
+
+
+@needs_numba_cuda
+@every_dtype
+@every_cell
+def test_forward_compiles(cell, dtype, ptx):
+    from rnndyn.kernels.cuda.forward import forward
+
+    check(ptx(forward, packed(cell, dtype), *((dtype, axes) for axes in (3, 4, 4, 3, 2))), dtype)
+
+
+@needs_numba_cuda
+@every_dtype
+@every_cell
+def test_backward_compiles(cell, dtype, ptx):
+    from rnndyn.kernels.cuda.backward import backward
+
+    check(ptx(backward, packed(cell, dtype), *((dtype, axes) for axes in (3, 4, 4, 4, 3, 4, 2))), dtype)
+
+
+@needs_numba_cuda
+@every_dtype
+def test_products_compile(dtype, ptx):
+    from rnndyn.kernels.cuda.product import affine, outer
+
+    check(ptx(outer, (dtype, 3), types.int64, (dtype, 3), (dtype, 3)), dtype)
+    check(ptx(affine, (dtype, 2), types.int64, (dtype, 2), (dtype, 1), (dtype, 2)), dtype)

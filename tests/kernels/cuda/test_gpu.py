@@ -1,0 +1,56 @@
+"""On a GPU: what it gives is what the processor gives, to rounding."""
+
+import numpy as np
+import pytest
+from cases import CASES, FAMILIES
+
+import rnndyn as rd
+
+pytestmark = pytest.mark.gpu
+TOLERANCE = {"float32": 1e-5, "float64": 1e-12}
+every_dtype = pytest.mark.parametrize("dtype", TOLERANCE)
+
+
+def close(there, here):
+    here = np.asarray(here)
+    atol = TOLERANCE[here.dtype.name] * np.abs(here[np.isfinite(here)]).max(initial=1.0)
+    np.testing.assert_allclose(np.asarray(there), here, rtol=0, atol=atol)
+
+
+@every_dtype
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_runs_agree(case, dtype, rng):
+    net = case.network(rng, 37, 5, 3, dtype)
+    x, lengths = rng.standard_normal((19, 12, 5)).astype(dtype), rng.integers(0, 13, 19)
+    there, here = (rd.run(net, x, lengths=lengths, device=device) for device in ("cuda", "cpu"))
+    for name in here:
+        close(there[name], here[name])
+
+
+@every_dtype
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_gradients_agree(case, dtype, rng):
+    net = case.network(rng, 37, 5, 3, dtype)
+    x, y = rng.standard_normal((19, 12, 5)).astype(dtype), rng.standard_normal((19, 12, 3)).astype(dtype)
+    (value, there), (expected, here) = (rd.value_and_grad(net, x, y, device=device) for device in ("cuda", "cpu"))
+    assert value == pytest.approx(expected, rel=TOLERANCE[dtype])
+    for name, array in here.arrays().items():
+        close(there.arrays()[name], array)
+
+
+@every_dtype
+@pytest.mark.parametrize("case", FAMILIES, ids=lambda case: case.name)
+def test_more_units_than_threads_or_shared_memory(case, dtype, rng):
+    for units in (300, 2500):
+        net = case.network(rng, units, 1, 0, dtype)
+        x, y = rng.standard_normal((2, 3, 1)).astype(dtype), np.zeros((2, 3, units), dtype)
+        there, here = (rd.value_and_grad(net, x, y, device=device)[1] for device in ("cuda", "cpu"))
+        for name, array in here.arrays().items():
+            close(there.arrays()[name], array)
+
+
+def test_the_same_bits_every_time(rng):
+    net, x, y = rd.GRU.random(64, 3, 2, rng=0), rng.standard_normal((33, 20, 3)), rng.standard_normal((33, 20, 2))
+    first, second = (rd.value_and_grad(net, x, y, device="cuda")[1].arrays() for _ in range(2))
+    for name, array in first.items():
+        np.testing.assert_array_equal(second[name], array)
