@@ -133,8 +133,8 @@ def train(
     for k in progressing(range(done.step, count), progress, "training", done.step, bar):
         if patience is not None and done.waited >= patience:
             break
-        part = problem.part(done.net, batches.take())
         with running_on(place):
+            part = problem.part(done.net, batches.take())
             value, gradients = _gradient(part, windows_of(part.steps, as_window(checkpoint, part.steps), truncation), k)
         bar |= {"loss": value, "gradient_norm": gradients.norm()}
         _advance(done, optimizer, clip(gradients.arrays(), bar["gradient_norm"]), bar)
