@@ -6,6 +6,7 @@ differentiated together, without overflow.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -29,11 +30,12 @@ def pull_activation(g, y, activation):
     return g * y * (1 - y) if activation == "sigmoid" else g
 
 
-class Loss:
+class Loss(ABC):
     """Base of all losses."""
 
     masks = True  # whether single steps can be weighted
 
+    @abstractmethod
     def targets(self, net, targets, batch, steps, lengths):
         """Targets as a clean array, or an error that names them.
 
@@ -53,7 +55,6 @@ class Loss:
         ndarray or None
             With the batch as its first axis.
         """
-        raise NotImplementedError
 
     def part(self, targets, rows, steps):
         """Targets of some sequences that are cut after ``steps``."""
@@ -63,9 +64,9 @@ class Loss:
 class StepLoss(Loss):
     """A loss that is a sum over the steps."""
 
+    @abstractmethod
     def steps(self, z, targets, activation):
         """Loss of each step (batch, time), float64, and dL/dz (batch, time, output)."""
-        raise NotImplementedError
 
 
 class OutputLoss(StepLoss):
@@ -78,17 +79,17 @@ class OutputLoss(StepLoss):
             values, g = self.of_outputs(y, targets)
         return values, pull_activation(g, y, activation)
 
+    @abstractmethod
     def of_outputs(self, y, targets):
         """Loss of each step, and dL/dy, from outputs (batch, time, output)."""
-        raise NotImplementedError
 
 
 class SequenceLoss(Loss):
     """A loss of whole sequences."""
 
+    @abstractmethod
     def whole(self, z, targets, activation, lengths):
         """Mean loss of the batch, and dL/dz (batch, time, output)."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,20 @@ from rnndyn.validate import as_integer, as_number
 
 
 @dataclass(frozen=True)
-class TimeBased:  # numpydoc ignore=PR02
+class ByEpoch:
+    """What schedules share whose rate stays through an epoch of ``every`` steps."""
+
+    initial: float
+    decay: float
+    every: int = 1
+
+    def __post_init__(self):
+        as_number(self.initial, "initial", minimum=0.0)
+        as_integer(self.every, "every", minimum=1)
+
+
+@dataclass(frozen=True)
+class TimeBased(ByEpoch):  # numpydoc ignore=PR02
     """Time-based decay, ``initial / (1 + decay * epoch)``.
 
     Parameters
@@ -28,14 +41,9 @@ class TimeBased:  # numpydoc ignore=PR02
     [0.1, 0.1, 0.05, 0.05, 0.03333333333333333]
     """
 
-    initial: float
-    decay: float
-    every: int = 1
-
     def __post_init__(self):
-        as_number(self.initial, "initial", minimum=0.0)
+        super().__post_init__()
         as_number(self.decay, "decay", minimum=0.0)
-        as_integer(self.every, "every", minimum=1)
 
     def __call__(self, step):
         """Learning rate after ``step`` steps."""
@@ -43,7 +51,7 @@ class TimeBased:  # numpydoc ignore=PR02
 
 
 @dataclass(frozen=True)
-class Exponential:  # numpydoc ignore=PR02
+class Exponential(ByEpoch):  # numpydoc ignore=PR02
     """Exponential decay, ``initial * decay ** epoch``.
 
     Parameters
@@ -62,14 +70,9 @@ class Exponential:  # numpydoc ignore=PR02
     [1.0, 1.0, 0.5, 0.5, 0.25]
     """
 
-    initial: float
-    decay: float
-    every: int = 1
-
     def __post_init__(self):
-        as_number(self.initial, "initial", minimum=0.0)
+        super().__post_init__()
         as_number(self.decay, "decay", above=0.0, maximum=1.0)
-        as_integer(self.every, "every", minimum=1)
 
     def __call__(self, step):
         """Learning rate after ``step`` steps."""
