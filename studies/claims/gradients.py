@@ -272,7 +272,6 @@ def counts() -> list[dict]:
     H, I = 7, 3
     lstm, gru = rd.LSTM.random(H, I, rng=0), rd.GRU.random(H, I, rng=0)
     sizes = [sum(a.size for a in (net.W_xh, net.W_hh, net.b_h)) for net in (lstm, gru)]
-    vocabulary, order = 5, 3
     return [
         claim(
             "004, Parameter Comparison",
@@ -281,12 +280,5 @@ def counts() -> list[dict]:
             "true of the documents' GRU; with the reset after the product the candidate has a second bias, n_h more",
             Figure("LSTM", sizes[0], 4 * (H + I + 1) * H),
             Figure("GRU without the second bias", sizes[1], 3 * (H + I + 1) * H),
-        ),
-        claim(
-            "003, section 4.4",
-            "a Markov model of order tau has exponentially many parameters",
-            HOLDS,
-            "V^tau (V - 1) for a vocabulary of V",
-            Figure("order 3, V = 5", float((vocabulary - 1) * vocabulary**order), 500.0),
         ),
     ]
