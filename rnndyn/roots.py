@@ -11,7 +11,7 @@ from rnndyn.kernels.memory import aligned_empty, aligned_zeros
 from rnndyn.networks.recurrent import CellNetwork
 from rnndyn.passes import pack_states, unpack_states
 
-TILES = 2  # of starts that a thread takes on at a time
+TILES = 3  # of starts that a thread takes on at a time
 VECTORS = 32  # of GMRES at most: few need more
 ROUNDS = 24
 WORTH_COMPILING = 16_384  # numbers in all starts together
@@ -77,7 +77,6 @@ def newton_from(net, x, starts, enough: float):
         room(rows, vectors + 1, vectors),
         room(rows, vectors, 2),
         room(rows, vectors + 1),
-        room(rows, made.lanes),
     )
     lengths = np.zeros(len(starts), made.dtype)
     with parallel(threads):
@@ -92,7 +91,7 @@ def newton_from(net, x, starts, enough: float):
             derivatives,
             krylov,
             room(rows, *of_state),
-            np.zeros((4, rows), np.int64),
+            np.zeros((5, rows), np.int64),
             room(2, rows),
             found,
             lengths,

@@ -6,7 +6,7 @@ from cases import CASES, UNCOMPILED
 
 import rnndyn as rd
 from rnndyn import dynamics, roots
-from rnndyn.analysis.newton import Equation, _groups, _solve_dense
+from rnndyn.analysis.newton import Equation, _groups, _solve_dense, solve
 
 # A cell of each kind of step; each is compiled, so all of them are run only where nothing is.
 COMPILED = ("elman-tanh", "leaky-voltage-tanh", "lstm", "gru-before-keep")
@@ -70,3 +70,22 @@ def test_groups_are_no_wider_than_asked(rng):
     assert (np.abs(states - states[chosen[label]]) <= 1e-4).all()
     assert len(chosen) == len(np.unique(np.round(states, 1), axis=0))
     assert [part.size for part in _groups(states[:0], 1.0)] == [0, 0]
+
+
+@pytest.mark.compiled
+def test_neighbours_are_told_apart():
+    """Roots much nearer to each other than what is tried as one: 0 and +-a of one unit just past its pitchfork."""
+    gain = np.full(24, 0.5)
+    gain[0] = 1 + 3e-5
+    net = rd.Elman(None, np.diag(gain))
+    starts = np.random.default_rng(0).uniform(-0.05, 0.05, (roots.WORTH_COMPILING // 24 + 1, 24))
+    equation = Equation(net, None, 1, 1.0)
+    states, converged = solve(equation, starts, None)
+    a = solve(equation, np.eye(1, 24) * 0.01, None)[0][0, 0]
+    assert 0.009 < a < 0.01  # sqrt(3 * 3e-5)
+    off = np.abs(states[converged][:, :1] - [-a, 0, a])
+    nearest = off.argmin(axis=1)
+    assert (np.bincount(nearest) > 50).all()
+    # The residual is known to some 1e-18 there, and dG/dx is 3e-5 at 0, -6e-5 at a.
+    assert off.min(axis=1).max() < 1e-9
+    assert np.abs(states[converged][:, 1:]).max() < 1e-12

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import NamedTuple
 
 import numpy as np
@@ -14,7 +15,8 @@ ITERATIONS = 200
 BATCH_ELEMENTS = 4_000_000  # of the Jacobians that are held at once
 ROUGH = 3e-7  # |G| times sqrt(S) at which single precision has done its part
 ALMOST = 1e-9  # |G| times sqrt(S) from which on Newton steps with a matrix may reach the rounding error
-TOGETHER = 1e-4  # single-precision states within this, times the scale, are polished as one
+NEIGHBOURS = 0.03  # single-precision states within this, times the scale, are tried as one root
+TOGETHER = 1e-4  # and within this they are taken as one
 
 
 class Point(NamedTuple):
@@ -104,8 +106,8 @@ def solve(equation: Equation, starts: np.ndarray, tol: float | None) -> tuple[np
     Each start takes Newton steps; where a step does not lower |G|, it is shortened and turned towards the steepest
     descent ([levenberg1944]_, [marquardt1963]_). A start is finished when |G| is within its own rounding error and no
     full Newton step lowers it any more (or when it is within `tol`), and leaves the batch. Many starts of one cell
-    network first go most of the way in single precision, without matrices (`rnndyn.roots`); of those that meet there
-    one goes on in double precision, for all.
+    network first go most of the way in single precision, without matrices (`rnndyn.roots`); of those that lead to one
+    root one goes on in double precision, for all.
 
     Parameters
     ----------
@@ -131,15 +133,49 @@ def _solve_many(equation: Equation, starts: np.ndarray, tol: float | None) -> tu
     rough, left = roots.newton_from(equation.net.astype("float32"), equation.x, starts, ROUGH * size)
     states, converged = rough.astype(np.float64), np.zeros(len(starts), bool)
     near = np.flatnonzero(left <= 100 * ROUGH * size)
-    label, chosen = _groups(states[near], TOGETHER * equation.scale)
-    polished, left = roots.newton_from(equation.net, equation.x, states[near[chosen]], EPS * size)
+    polished, good, label = _polish(equation, states[near], NEIGHBOURS * equation.scale, tol)
+    strays = np.flatnonzero(~_led_to(equation, states[near], polished, label, TOGETHER * equation.scale))
+    states[near], converged[near] = polished[label], good[label]
+    polished, good, label = _polish(equation, rough[near[strays]].astype(np.float64), TOGETHER * equation.scale, tol)
+    states[near[strays]], converged[near[strays]] = polished[label], good[label]
+    return states, converged
+
+
+def _polish(
+    equation: Equation, states: np.ndarray, distance: float, tol: float | None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """One state of each group of neighbours in double precision, which of these have converged; labels of the groups."""
+    size = np.sqrt(states.shape[1]) * equation.scale
+    label, chosen = _groups(states, distance)
+    polished, left = roots.newton_from(equation.net, equation.x, states[chosen], EPS * size)
     good = np.zeros(len(polished), bool)
     almost = np.flatnonzero(left <= ALMOST * size)  # the others have come to a standstill far from a root
     good[almost] = _near_enough(equation, polished[almost], tol)
     rest = almost[~good[almost]]
     polished[rest], good[rest] = _solve_dense(equation, polished[rest], tol)
-    states[near], converged[near] = polished[label], good[label]
-    return states, converged
+    return polished, good, label
+
+
+def _led_to(
+    equation: Equation, states: np.ndarray, polished: np.ndarray, label: np.ndarray, distance: float
+) -> np.ndarray:
+    """Which states a Newton step, with the Jacobian at the polished state of their group, brings close to that.
+
+    Single precision leaves a state far from its root along directions in which G hardly changes; the step takes that
+    back, and leaves a state near another root of the neighbourhood where it is.
+    """
+    off = states - polished[label]
+    near = (np.abs(off) <= distance).all(axis=1)
+    far = np.flatnonzero(~near)
+    G, rows = equation.values(states[far]), max(1, BATCH_ELEMENTS // states.shape[1] ** 2)
+    groups = np.unique(label[far])
+    for some in (groups[k : k + rows] for k in range(0, len(groups), rows)):
+        for group, A in zip(some, equation.at(polished[some]).A, strict=True):
+            members = label[far] == group
+            with suppress(np.linalg.LinAlgError):  # of a singular matrix: the states stay where they are
+                off[far[members]] -= np.linalg.solve(A, G[members].T).T
+    near[far] = (np.abs(off[far]) <= distance).all(axis=1)
+    return near
 
 
 def _near_enough(equation: Equation, states: np.ndarray, tol: float | None) -> np.ndarray:

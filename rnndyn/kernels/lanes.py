@@ -275,6 +275,31 @@ def _overload_store(array, index, value):
     return lambda array, index, value: _store(array, index, value)
 
 
+def total(register):
+    """Sum over the lanes, in pairs that lie half a register apart."""
+    while len(register) > 1:
+        register = register[: len(register) // 2] + register[len(register) // 2 :]
+    return register[0]
+
+
+@intrinsic
+def _total(typing, register):
+    def codegen(context, builder, signature, args):
+        (sums,), width = args, register.width
+        while width > 1:
+            width //= 2
+            halves = [ir.Constant(ir.VectorType(INT32, width), list(range(k, k + width))) for k in (0, width)]
+            sums = builder.fadd(*(builder.shuffle_vector(sums, sums, half) for half in halves))
+        return builder.extract_element(sums, INT32(0))
+
+    return register.dtype(register), codegen
+
+
+@overload(total, jit_options=INLINED)
+def _overload_total(register):
+    return lambda register: _total(register)
+
+
 def width_of(array):
     """Number of lanes of a register for this array's type."""
     return WIDTH[array.dtype.name]

@@ -17,33 +17,22 @@ from rnndyn.kernels.dispatch import (
     tile_blocks,
 )
 from rnndyn.kernels.jit import kernel, routine
-from rnndyn.kernels.lanes import load, store
+from rnndyn.kernels.lanes import load, store, total
 from rnndyn.kernels.tile import block
 
 SHORTEST, ENOUGH_LOWER = 1 / 64, 1e-4  # smallest part of a step; wanted fall of the length of G, for a whole step
-LOOSE, TIGHT = 0.1, 1e-2  # how far GMRES lowers the residual, far from a solution and near it
+FEW = 2  # gathered rows that are taken one by one, not as a tile
+LOOSE, TIGHT = 0.3, 1e-2  # how far GMRES lowers the residual, far from a solution and near it
 
 
 @routine
-def total(room, row, register):
-    """Sum over the lanes of a register."""
-    store(room, (row, 0), register)
-    width = room.shape[1] // 2
-    while width > 0:
-        for lane in range(width):
-            room[row, lane] += room[row, lane + width]
-        width //= 2
-    return room[row, 0]
-
-
-@routine
-def dot(V, i, j, k, room):
+def dot(V, i, j, k):
     """Product of the vectors ``j`` and ``k`` of row ``i``."""
     s = load(V, (i, j, 0, 0, 0)) * load(V, (i, k, 0, 0, 0))
     for c in range(V.shape[2]):
         for n in range(0 if c > 0 else 1, V.shape[3]):
             s = s + load(V, (i, j, c, n, 0)) * load(V, (i, k, c, n, 0))
-    return total(room, i, s)
+    return total(s)
 
 
 @routine
@@ -70,35 +59,32 @@ def width_at(k, rows, left):
 
 
 @routine
-def any_open(todo, used, j, lo, hi):
-    """Whether some row still wants its vector ``j + 1``."""
+def tangents(p, V, j, s, u, m, Da, Ds, Ra, Rs, todo, used, chosen, lo, hi):
+    """Vector ``j + 1`` = J times vector ``j``, of those rows that want it; these are gathered in tiles first."""
+    many = block_rows(kind(p))
+    count = 0
     for i in range(lo, hi):
         if todo[i] and used[i] == j:
-            return True
-    return False
-
-
-@routine
-def tangents(p, V, j, u, m, Da, Ds, Ra, Rs, todo, used, lo, hi):
-    """Vector ``j + 1`` = J times vector ``j``, tile by tile of those rows that want it."""
-    many = block_rows(kind(p))
-    r = lo
-    while r < hi:
-        rows = many if r + many <= hi else 1
-        if any_open(todo, used, j, r, r + rows):
-            tangents_of(p, V, j, u, m, Da, Ds, Ra, Rs, r, rows)
+            chosen[lo + count] = i
+            for n in range(V.shape[3]):
+                store(s, (1, lo + count, 0, n, 0), load(V, (i, j, 0, n, 0)))
+            count += 1
+    r = 0
+    while r < count:
+        rows = many if count - r > FEW and lo + r + many <= hi else 1
+        tangents_of(p, V, j, s, u, m, Da, Ds, Ra, Rs, chosen, lo + r, rows, min(rows, count - r))
         r += rows
 
 
 @routine
-def tangents_of(p, V, j, u, m, Da, Ds, Ra, Rs, r, rows):
-    """:func:`tangents` of one tile of rows."""
+def tangents_of(p, V, j, s, u, m, Da, Ds, Ra, Rs, chosen, r, rows, wanted):
+    """:func:`tangents` of one tile of gathered rows, of which the first ``wanted`` are kept."""
     k = kind(p)
     blocks = V.shape[3]
-    for i in range(r, r + rows):
+    for q in range(r, r + rows):
         for slot in range(u.shape[2]):
             for n in range(blocks):
-                store(u, (0, i, slot, n, 0), 0.0)
+                store(u, (0, q, slot, n, 0), 0.0)
     for stage in range(0 if slot_count(k, "m") > 0 else 1, 2):
         n = 0
         while n < blocks:
@@ -107,39 +93,39 @@ def tangents_of(p, V, j, u, m, Da, Ds, Ra, Rs, r, rows):
                 left_rows, left_row = block(m, (0, r), 1, None, 3), block(m, (0, r), None, None, 3)
                 recurrent(p, "m", u, 0, r, rows, 0, n, count, left_rows, left_row, p.W_m)
             elif slot_count(k, "h") > 0:
-                left_rows, left_row = block(V, (r, j, 0), 0, None, 4), block(V, (r, j, 0), None, None, 4)
+                left_rows, left_row = block(s, (1, r, 0), 1, None, 4), block(s, (1, r, 0), None, None, 4)
                 recurrent(p, "h", u, 0, r, rows, 0, n, count, left_rows, left_row, p.W_h)
             n += count
-        if stage == 0:
-            for i in range(r, r + rows):
-                for n in range(blocks):
-                    store(m, (0, i, n, 0), combined(Ra, (i, 0, n, 0), Rs, (i, 0, n, 0), u, V, i, j, n))
-    for i in range(r, r + rows):
-        for n in range(blocks):
-            for c in range(V.shape[2]):
-                out = combined(Da[i], (c, 0, n, 0), Ds[i], (c, 0, n, 0), u, V, i, j, n)
-                store(V, (i, j + 1, c, n, 0), out)
+        for q in range(r, r + wanted):
+            i = chosen[q]
+            for n in range(blocks):
+                if stage == 0:
+                    store(m, (0, q, n, 0), combined(Ra, (i, 0, n, 0), Rs, (i, 0, n, 0), u, q, V, i, j, n))
+                else:
+                    for c in range(V.shape[2]):
+                        out = combined(Da[i], (c, 0, n, 0), Ds[i], (c, 0, n, 0), u, q, V, i, j, n)
+                        store(V, (i, j + 1, c, n, 0), out)
 
 
 @routine
-def combined(Da, at_a, Ds, at_s, u, V, i, j, n):
-    """Derivatives by the pre-activations times ``u``, and by the states times vector ``j``, of one block of units."""
+def combined(Da, at_a, Ds, at_s, u, q, V, i, j, n):
+    """Derivatives by the pre-activations times row ``q`` of ``u``, and by the states times vector ``j``, of a block."""
     row, first, _, _ = at_a
-    out = load(Da, (row, 0, n, 0)) * load(u, (0, i, 0, n, 0))
+    out = load(Da, (row, 0, n, 0)) * load(u, (0, q, 0, n, 0))
     for slot in range(1, u.shape[2]):
-        out = out + load(Da, (row, slot, n, 0)) * load(u, (0, i, slot, n, 0))
+        out = out + load(Da, (row, slot, n, 0)) * load(u, (0, q, slot, n, 0))
     for c in range(V.shape[2]):
         out = out + load(Ds, (row, c, n, 0)) * load(V, (i, j, c, n, 0))
     return out
 
 
 @routine
-def orthogonalise(V, i, j, H, room):
+def orthogonalise(V, i, j, H):
     """Make vector ``j + 1`` of row ``i`` orthogonal to those before it, and of length 1; its length comes back."""
     for k in range(j + 1):
-        H[i, k, j] = dot(V, i, j + 1, k, room)
+        H[i, k, j] = dot(V, i, j + 1, k)
         add_multiple(V, i, j + 1, k, -H[i, k, j])
-    length = dot(V, i, j + 1, j + 1, room) ** 0.5
+    length = dot(V, i, j + 1, j + 1) ** 0.5
     if length > 0:
         scale(V, i, j + 1, 1 / length)
     return length
@@ -164,7 +150,7 @@ def rotate(H, i, j, length, turns, e):
 
 
 @routine
-def directions(p, V, u, m, Da, Ds, Ra, Rs, H, turns, e, room, todo, size, used, lo, hi):
+def directions(p, V, s, u, m, Da, Ds, Ra, Rs, H, turns, e, todo, size, used, chosen, lo, hi):
     """Newton directions of the rows to do: ``(J - I) d = -G`` with G in vector 0; ``d`` is left in the last vector."""
     last = V.shape[1] - 1
     open_ = 0
@@ -176,11 +162,11 @@ def directions(p, V, u, m, Da, Ds, Ra, Rs, H, turns, e, room, todo, size, used, 
             open_ += 1
     j = 0
     while open_ > 0 and j < last - 1:
-        tangents(p, V, j, u, m, Da, Ds, Ra, Rs, todo, used, lo, hi)
+        tangents(p, V, j, s, u, m, Da, Ds, Ra, Rs, todo, used, chosen, lo, hi)
         for i in range(lo, hi):
             if todo[i] and used[i] == j:
                 add_multiple(V, i, j + 1, j, -1)
-                left = rotate(H, i, j, orthogonalise(V, i, j, H, room), turns, e)
+                left = rotate(H, i, j, orthogonalise(V, i, j, H), turns, e)
                 if left > min(LOOSE, max(TIGHT, size[i])) * size[i] and left > 0:
                     used[i] = j + 1
                 else:
@@ -213,12 +199,12 @@ def take_start(starts, s, here, i, number):
 
 
 @routine
-def residual(s, V, i, room):
+def residual(s, V, i):
     """Residual ``G = F(x) - x`` of row ``i``, as vector 0; its length comes back."""
     for c in range(s.shape[2]):
         for n in range(s.shape[3]):
             store(V, (i, 0, c, n, 0), load(s, (1, i, c, n, 0)) - load(s, (0, i, c, n, 0)))
-    return dot(V, i, 0, 0, room) ** 0.5
+    return dot(V, i, 0, 0) ** 0.5
 
 
 @routine
@@ -258,7 +244,7 @@ def work(p, x, starts, s, a, m, y, D, krylov, here, counts, size, found, left, e
     slots = counts.shape[1] // workers
     lo, hi = worker * slots, (worker + 1) * slots
     Da, Ds, Ra, Rs = D
-    V, u, H, turns, e, room = krylov
+    V, u, H, turns, e = krylov
     own, todo, used, age = counts[0], counts[1], counts[2], counts[3]
     length, part = size[0], size[1]
     upcoming, busy = worker, 0
@@ -275,7 +261,7 @@ def work(p, x, starts, s, a, m, y, D, krylov, here, counts, size, found, left, e
         for i in range(lo, hi):
             todo[i] = 0
             if own[i] >= 0:
-                now = residual(s, V, i, room)
+                now = residual(s, V, i)
                 if now < length[i] * (1 - ENOUGH_LOWER * part[i]):
                     length[i], part[i], todo[i] = now, 1, 1
                     copy_row(here, s, i)
@@ -293,7 +279,7 @@ def work(p, x, starts, s, a, m, y, D, krylov, here, counts, size, found, left, e
                         upcoming, busy = upcoming + workers, busy + 1
                 elif todo[i]:
                     differentiate(p, s, a, Da, Ds, Ra, Rs, i)
-        directions(p, V, u, m, Da, Ds, Ra, Rs, H, turns, e, room, todo, length, used, lo, hi)
+        directions(p, V, s, u, m, Da, Ds, Ra, Rs, H, turns, e, todo, length, used, counts[4], lo, hi)
         for i in range(lo, hi):
             if own[i] >= 0 and age[i] > 0:
                 try_part(s, here, V, i, V.shape[1] - 1, part[i])
@@ -305,8 +291,8 @@ def newton(p, x, starts, s, a, m, y, D, krylov, here, counts, size, found, left,
 
     ``found`` receives the last states, ``left`` the length of G there. Each worker owns some rows of all the rooms and
     takes every so-manieth start. ``D`` holds the local derivatives of each row, ``krylov`` its vectors (row, vector,
-    component, block, lane), the tangents of its pre-activations, and the small least-squares problem. ``counts`` (4,
-    row): the start in a row, whether its direction is due, how many vectors made it, its age; ``size`` (2, row): the
+    component, block, lane), the tangents of its pre-activations, and the small least-squares problem. ``counts`` (5,
+    row): the start in a row, whether its direction is due, how many vectors made it, its age, the rows that are gathered; ``size`` (2, row): the
     length of G, and the part of the step that is tried.
     """
     for worker in prange(workers):
