@@ -144,7 +144,7 @@ def _solve_many(equation: Equation, starts: np.ndarray, tol: float | None) -> tu
 def _polish(
     equation: Equation, states: np.ndarray, distance: float, tol: float | None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """One state of each group of neighbours in double precision, which of these have converged; labels of the groups."""
+    """One state of each group of neighbours in double precision, which have converged, labels of the groups."""
     size = np.sqrt(states.shape[1]) * equation.scale
     label, chosen = _groups(states, distance)
     polished, left = roots.newton_from(equation.net, equation.x, states[chosen], EPS * size)

@@ -292,8 +292,8 @@ def newton(p, x, starts, s, a, m, y, D, krylov, here, counts, size, found, left,
     ``found`` receives the last states, ``left`` the length of G there. Each worker owns some rows of all the rooms and
     takes every so-manieth start. ``D`` holds the local derivatives of each row, ``krylov`` its vectors (row, vector,
     component, block, lane), the tangents of its pre-activations, and the small least-squares problem. ``counts`` (5,
-    row): the start in a row, whether its direction is due, how many vectors made it, its age, the rows that are gathered; ``size`` (2, row): the
-    length of G, and the part of the step that is tried.
+    row): the start in a row, whether its direction is due, how many vectors made it, its age, the rows that are
+    gathered; ``size`` (2, row): the length of G, and the part of the step that is tried.
     """
     for worker in prange(workers):
         work(p, x, starts, s, a, m, y, D, krylov, here, counts, size, found, left, enough, rounds, worker, workers)
