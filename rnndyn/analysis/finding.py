@@ -20,6 +20,7 @@ BOXES = 500_000
 AGAIN, MORE = 4, 1024  # rounds of fresh starts, and starts in each, before the costly searches
 # Operations of each further search, some seconds: a box or Jacobian takes S^3, and as much as S = 12 at least.
 OPERATIONS = 5_000_000_000
+DOUBTFUL = 500_000_000  # of the complete search beyond 12 units, which seldom ends
 FURTHER, LINEAR = 200_000, 4096  # most Jacobians, and most linear problems of a piecewise-linear network
 
 
@@ -100,7 +101,7 @@ def find(equation: Equation, box: Box | None, starts: np.ndarray, tol: float | N
         points, certificate, hits = pool.distinct()
         settled = _consistent(equation, points, certificate, hits, expected, odd)
     if not settled and tol is None:
-        proved = size > CHEAPER and _by_boxes(pool)
+        proved = size > CHEAPER and _by_boxes(pool, DOUBTFUL)
         if not proved and box is not None:
             work = _within(OPERATIONS, size, FURTHER)
             further = search_on(equation, box, points, expected=expected, odd=odd, work=work, rng=rng)
@@ -146,13 +147,13 @@ def _by_codes(pool: Pool, rng: np.random.Generator) -> bool:
     return found.complete
 
 
-def _by_boxes(pool: Pool) -> bool:
+def _by_boxes(pool: Pool, operations: int = OPERATIONS) -> bool:
     """Search a network of tanh or sigmoid units by branch and bound; whether that was complete."""
     equation = pool.equation
     flow = drive(equation.net, equation.x) if equation.period == 1 else None
     if flow is None:
         return False
-    found = branch_and_bound(flow, _within(OPERATIONS, len(flow.b), BOXES))
+    found = branch_and_bound(flow, _within(operations, len(flow.b), BOXES))
     states, converged = solve(equation, found.states, None)
     pool.add(np.repeat(states[converged], 2, axis=0))
     return found.complete and bool(converged.all())
