@@ -84,7 +84,9 @@ def find(equation: Equation, box: Box | None, starts: np.ndarray, tol: float | N
     states, converged = solve(equation, starts, tol)
     count = pool.add(states[converged])
     if equation.period > 1:
+        pool.add(_shorter(equation, box, starts, tol, rng))
         pool.add(_cycles(equation, starts, tol, rng))
+        pool.add(pool.distinct()[1].orbit.reshape(-1, starts.shape[1]))
     expected, odd = None if box is None else 1, is_odd(equation.net, equation.x)
     size = starts.shape[1]
     proved = tol is None and (_by_codes(pool, rng) or (size <= PROVABLE and _by_boxes(pool)))
@@ -96,14 +98,18 @@ def find(equation: Equation, box: Box | None, starts: np.ndarray, tol: float | N
     for _ in range(AGAIN):
         if settled or box is None or tol is not None:
             break
-        more, converged = solve(equation, _fresh(equation, box, points, MORE, rng), None)
-        pool.add(more[converged])
+        fresh = _fresh(equation, box, points, MORE, rng)
+        if equation.period > 1:
+            pool.add(_cycles(equation, fresh, None, rng))
+        else:
+            more, converged = solve(equation, fresh, None)
+            pool.add(more[converged])
         points, certificate, hits = pool.distinct()
         settled = _consistent(equation, points, certificate, hits, expected, odd)
     if not settled and tol is None:
         proved = size > CHEAPER and _by_boxes(pool, DOUBTFUL)
         if not proved and box is not None:
-            work = _within(OPERATIONS, size, FURTHER)
+            work = _within(OPERATIONS, size, FURTHER // equation.period**2)  # a Jacobian of F^p takes p times as long
             further = search_on(equation, box, points, expected=expected, odd=odd, work=work, rng=rng)
             pool.add(np.repeat(further.states, further.hits + 1, axis=0))
             settled = further.settled
@@ -134,6 +140,14 @@ def _cycles(equation: Equation, starts: np.ndarray, tol: float | None, rng: np.r
     )
     orbits, converged = cycles.shoot(equation.net, equation.x, orbits, tol=tol)
     return orbits[converged].reshape(-1, starts.shape[1])
+
+
+def _shorter(equation: Equation, box: Box | None, starts, tol: float | None, rng: np.random.Generator) -> np.ndarray:
+    """Points, each twice, of the cycles whose period is a proper divisor of p: of p / q for each prime q of p."""
+    p = equation.period
+    primes = [q for q in range(2, p + 1) if p % q == 0 and all(q % r for r in range(2, q))]
+    parts = [find(Equation(equation.net, equation.x, p // q, equation.scale), box, starts, tol, rng) for q in primes]
+    return np.repeat(np.concatenate([part.points for part in parts]), 2, axis=0)
 
 
 def _by_codes(pool: Pool, rng: np.random.Generator) -> bool:
@@ -182,7 +196,7 @@ def _consistent(
 
 
 def _index_sum(certificate: Certificate) -> int:
-    return int(np.linalg.slogdet(np.eye(certificate.J.shape[-1]) - certificate.J)[0].sum())
+    return int(certificate.sign.sum())
 
 
 def _mirrored(equation: Equation, points: np.ndarray) -> bool:

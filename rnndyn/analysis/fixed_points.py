@@ -49,7 +49,8 @@ def fixed_points(
         Starts of the search: given states, or how many to draw from states that the network visits, with noise.
     period
         p: fixed points of the p-th iterate F^p are listed, which are the points of all cycles whose period divides p,
-        fixed points included; each point of a cycle is listed by itself.
+        fixed points included; each point of a cycle is listed by itself. Cycles are sought by multiple shooting, and
+        those of shorter periods first.
     tol
         A start is converged when max |F^p(x) - x| is at most this. By default each goes on to its own rounding error.
     rng
@@ -63,11 +64,12 @@ def fixed_points(
     Dataset
         ``state (point, state)``; ``residual (point)`` = max |F^p(x) - x|. ``status (point)``: "certified" where it is
         proved, rounding included, that exactly one true point is within ``unique_radius`` (in every component) of the
-        state, and that it is within ``error_bound`` (2-norm); "converged" where these are estimates; "degenerate" where
-        I - J is singular to within the error: at a bifurcation, or on a continuum of fixed points, whose number then
-        means nothing. ``eigenvalue (point, mode)`` of the Jacobian J of F^p, by falling modulus, with
-        ``eigenvalue_error``, ``eigenvalue_condition``, ``right_eigenvector`` and ``left_eigenvector (point, mode,
-        state)``, ``mode_type`` ("monotone", "flip" or "rotation") and ``time_constant`` = -p / ln |mu| in steps, which
+        state, and that it is within ``error_bound`` (2-norm; of cycles both hold for all p points together);
+        "converged" where these are estimates; "degenerate" where I - J is singular to within the error: at a
+        bifurcation, or on a continuum of fixed points, whose number then means nothing. ``eigenvalue (point, mode)`` of
+        the Jacobian J of F^p, by falling modulus, with ``eigenvalue_error``, ``eigenvalue_condition``,
+        ``right_eigenvector`` and ``left_eigenvector (point, mode, state)``, ``mode_type`` ("monotone", "flip" or
+        "rotation") and ``time_constant`` = -p / ln |mu| in steps, which
         is negative for unstable modes. ``n_unstable (point)``, the number outside the unit circle (of a saddle: its
         index); ``stability (point)``: "stable", "unstable", or "undecided" where the errors leave it open; ``index
         (point)`` = sign det(I - J), 0 where it is not decided; ``transient_growth (point)`` = max over k of ||J^k||_2,
@@ -154,7 +156,6 @@ def _variables(equation: Equation, points: np.ndarray, certificate: Certificate)
     J = certificate.J
     modes = spectrum(J, certificate.J_error)
     decided = stability(modes.values, modes.error)
-    sign = np.linalg.slogdet(np.eye(points.shape[1]) - J)[0].astype(int)
     variables = {
         "state": points,
         "residual": certificate.residual,
@@ -170,7 +171,7 @@ def _variables(equation: Equation, points: np.ndarray, certificate: Certificate)
         "time_constant": time_constants(modes.values, equation.period),
         "n_unstable": (np.abs(modes.values) > 1).sum(axis=1),
         "stability": decided,
-        "index": np.where(certificate.singular, 0, sign),
+        "index": np.where(certificate.singular, 0, certificate.sign).astype(int),
         "transient_growth": transient_growth(J, decided == "stable"),
         "nonnormality": nonnormality(J, modes.values),
     }

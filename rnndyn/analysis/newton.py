@@ -68,18 +68,32 @@ class Equation:
             The rounding error is bounded as for sums of S terms at every step of the iterate: (S + 4) eps
             (|J| |x| + |F| + eps-small terms of the size of the scale).
         """
-        s, x = states, front.row(self.x, len(states))
+        s, rounding = states, np.zeros_like(states)
         product: np.ndarray | None = None
-        rounding = np.zeros_like(states)
         for _ in range(self.period):
-            J = dynamics.jacobian(self.net, s, x)
-            after = dynamics.step(self.net, s, x)
-            terms = _terms(states)
-            passed_on = (np.abs(J) @ (rounding + terms * np.abs(s))[..., None])[..., 0]
-            rounding = passed_on + terms * np.abs(after) + EPS * self.scale
+            s, J, rounding = self.step(s, rounding)
             product = J if product is None else J @ product
-            s = after
         return Point(s - states, np.asarray(product) - np.eye(states.shape[1]), rounding)
+
+    def step(self, states: np.ndarray, rounding: np.ndarray | float = 0.0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """F once: value, Jacobian and rounding error.
+
+        Parameters
+        ----------
+        states : (n, S)
+            Where.
+        rounding : (n, S)
+            The error of these.
+
+        Returns
+        -------
+        (n, S) array, (n, S, S) array, (n, S) array
+            The error as in `at`.
+        """
+        x, terms = front.row(self.x, len(states)), _terms(states)
+        J, after = dynamics.jacobian(self.net, states, x), dynamics.step(self.net, states, x)
+        passed_on = (np.abs(J) @ (rounding + terms * np.abs(states))[..., None])[..., 0]
+        return after, J, passed_on + terms * np.abs(after) + EPS * self.scale
 
     def values(self, states: np.ndarray) -> np.ndarray:
         """G alone.

@@ -138,6 +138,50 @@ def test_cycles_are_certified():
     assert found.J.item() == pytest.approx(4 * (1 - 0.9575040240772687**2) ** 2)
 
 
+def test_cycles_whose_points_fly_apart_are_certified():
+    """F^24 stretches by 2e12 at the origin: no digit would be left of a test on F^24 itself."""
+    net = rd.Elman.random(2, gain=3.0, rng=3)
+    fixed, cycles = rd.fixed_points(net, rng=0), rd.fixed_points(net, period=24, starts=64, rng=0)
+    assert cycles.sizes["point"] == fixed.sizes["point"] == 3
+    assert (cycles.status == "certified").all() and np.abs(cycles.eigenvalue).max() > 1e12
+    np.testing.assert_allclose(cycles.state, fixed.state, atol=1e-13)
+    assert cycles.index.values.tolist() == fixed.index.values.tolist()  # no multiplier is negative
+    # F is expanding at 0, in its one unstable direction, by the 24th root; the errors of both are known.
+    largest, bound = np.abs(cycles.eigenvalue.values[1, 0]), cycles.eigenvalue_error.values[1, 0]
+    power = np.abs(fixed.eigenvalue.values[1, 0]) ** 24
+    assert abs(largest - power) <= bound + 24 * power * fixed.eigenvalue_error.values[1, 0]
+
+
+def test_the_proof_of_a_cycle_is_one_of_its_points(rng):
+    """Every point of a certified cycle lies within the bound of the true one, found in 50 digits."""
+    net = rd.Elman.random(8, gain=2.5, rng=3)
+    ds = rd.fixed_points(net, period=8, starts=128, rng=0)
+    assert ds.sizes["point"] > 3 and (ds.status == "certified").all()
+    W = mpmath.matrix(net.W_hh.tolist())
+    with mpmath.workdps(50):
+        for start, J, bound in zip(
+            ds.state.values, jacobians(net, ds.state.values, 8), ds.error_bound.values, strict=True
+        ):
+            inverse = mpmath.matrix(np.linalg.inv(np.eye(8) - J).tolist())
+            s = mpmath.matrix(start.tolist())
+            for _ in range(40):
+                after = s
+                for _ in range(8):
+                    after = tanh(W * after)
+                s = s + inverse * (after - s)
+            assert mpmath.norm(after - s) < 1e-30
+            assert mpmath.norm(s - mpmath.matrix(start.tolist())) <= float(bound)
+
+
+def jacobians(net, states, period):
+    """Jacobians of F^p, as products."""
+    total = np.eye(states.shape[1])
+    for _ in range(period):
+        total = rd.jacobian(net, states) @ total
+        states = np.tanh(states @ net.W_hh.T)
+    return total
+
+
 def test_maps_are_converged_at_best():
     net = rd.Map(lambda s, x, p: np.tanh(2 * s), 1)
     found = certify(equation(net), np.array([[0.9575040240772687]]))
