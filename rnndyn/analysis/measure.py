@@ -21,6 +21,7 @@ from rnndyn.tangents import CellCourse, Course, Frames, Stretch
 SUM_RULE = 1e-6  # nats per step; a larger defect is the fault of the QR, not of the run
 WORTH_COMPILING = 1e8  # operations of all steps: some seconds without compiled code
 STRETCH_BYTES = 16_000_000
+TRANSIENT = 20.0  # nats: so much may be left of it in any run
 EVERY = 16  # windows, of which one is checked by its determinants where these cost as much as a part of a step
 CHECKS = 64  # at least, where there are so many windows
 
@@ -72,8 +73,7 @@ class Measure:
         drift, error = self.logs.drift()
         exponent[(self.zeros == self.windows) & (self.windows > 0)] = -np.inf
         stderr[np.isneginf(exponent)] = 0
-        # 20 nats: so much a transient may leave in any run.
-        restless = (np.abs(drift) > 5 * error + 20 / self.logs.total) & np.isfinite(exponent)
+        restless = (np.abs(drift) > 5 * error + TRANSIENT / self.logs.total) & np.isfinite(exponent)
         defect = self.defect / self.checked if self.checked else np.full(len(exponent), np.nan)
         found = summarise(exponent, stderr, defect, self.complete, self.logs)
         found.status[restless.any(axis=-1)] = Status.NOT_CONVERGED
