@@ -7,8 +7,9 @@ finds.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -42,6 +43,15 @@ class Summary(NamedTuple):
 class Measure:
     """Growth along R runs in k directions: sums in blocks, the sum rule, and what went wrong.
 
+    Parameters
+    ----------
+    rows, k
+        R and k.
+    complete
+        Whether the sum rule holds, with as many directions as states.
+    tell
+        Called with the number of steps whenever growth over some comes in.
+
     Attributes
     ----------
     diverged, unresolved : (R,) bool
@@ -50,8 +60,8 @@ class Measure:
         Windows at which a direction vanished to rounding, of ``windows``.
     """
 
-    def __init__(self, rows: int, k: int, complete: bool) -> None:
-        self.complete = complete
+    def __init__(self, rows: int, k: int, complete: bool, tell: Callable[[int], Any] = lambda steps: None) -> None:
+        self.complete, self.tell = complete, tell
         self.logs = Tally((rows, k))
         self.windows, self.zeros = 0, np.zeros((rows, k), int)
         self.unresolved, self.diverged = np.zeros(rows, bool), np.zeros(rows, bool)
@@ -61,6 +71,7 @@ class Measure:
         """Take log R_ii (windows, R, k) of windows of so many steps each."""
         self.logs.add_many(logs, steps)
         self.windows += len(logs)
+        self.tell(int(steps.sum()))
 
     def check(self, defect: np.ndarray, steps: int) -> None:
         """Take the sum over some steps of what log R_ii have beyond log |det J|, (R,)."""

@@ -142,6 +142,15 @@ def test_memory_is_that_of_the_square_root_of_the_steps():
     assert peaks[1] < 4.5 * peaks[0]  # 16 times the steps
 
 
+def test_progress_is_told_there_and_back():
+    henon, told = rd.Map(lambda s, x, p: (1 - 1.4 * s[0] ** 2 + s[1], 0.3 * s[0]), 2), []
+    options = {"steps": 30, "warmup": 20, "tail": 20, "every": 2, "rng": 0}
+    ds = rd.covariant_lyapunov_vectors(henon, **options, progress=lambda *now: told.append(now))
+    assert ds.identical(rd.covariant_lyapunov_vectors(henon, **options))
+    done, totals = np.array(told).T
+    assert (np.diff(done) > 0).all() and done[-1] == 140 and (totals == 140).all()
+
+
 def test_what_is_not_determined_says_so():
     turn = 0.9 * np.array([[np.cos(1), -np.sin(1)], [np.sin(1), np.cos(1)]])
     A = np.block([[turn, np.zeros((2, 1))], [np.zeros((1, 2)), np.array([[0.3]])]])

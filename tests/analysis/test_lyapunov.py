@@ -15,6 +15,7 @@ def log_eigenvalues(*matrices):
     return np.sort(np.log(np.abs(np.linalg.eigvals(product))))[::-1] / len(matrices)
 
 
+MEANS = {"exponent_mean": "exponent", "dimension_mean": "dimension", "entropy_mean": "entropy_rate"}
 CHAOTIC = [[-1, -4], [-3, -2], [-2, 6], [0, -6], [-1, -6], [6, -9], [4, 1], [-9, -7]]  # W_hh, two units
 henon = rd.Map(lambda s, x, p: (1 - 1.4 * s[0] ** 2 + s[1], 0.3 * s[0]), 2)
 logistic = rd.Map(lambda s, x, p: 4 * s * (1 - s), 1)
@@ -259,6 +260,20 @@ def test_ranks_that_are_lost_and_runs_that_diverge(mover):
     assert ds.status.values.tolist() == [2, 0] and np.isnan(ds.exponent[0]).all()
 
 
+@pytest.mark.parametrize("k", [None, "dimension"])
+def test_progress_is_told_and_changes_no_bit(k, mover, capsys):
+    told, options = [], {"steps": 150, "warmup": 50, "rng": 0, "k": k, "trajectories": 2}
+    net = rd.Elman.random(17, gain=2.0, rng=0)
+    silent = rd.lyapunov_spectrum(net, **options)
+    assert rd.lyapunov_spectrum(net, **options, progress=lambda *now: told.append(now)).identical(silent)
+    done, totals = np.array(told).T
+    assert done[-1] == 200 and (totals == 200).all()
+    assert k == "dimension" or (np.diff(done) > 0).all()
+    assert capsys.readouterr() == ("", "")
+    assert rd.lyapunov_spectrum(net, **options, progress=True).identical(silent)
+    assert "Lyapunov spectrum: 100%" in capsys.readouterr().err
+
+
 @pytest.mark.compiled
 def test_the_intervals_cover():
     """95 % intervals of exponents, dimension and entropy rate: 200 runs of the chaotic LSTM against their mean."""
@@ -276,7 +291,7 @@ def test_the_intervals_between_trajectories_cover():
     net = rd.LSTM(None, np.array(CHAOTIC, float))
     ds = rd.lyapunov_spectrum([net] * 200, steps=300, warmup=500, trajectories=5, rng=0)
     assert (ds.agreement == "agree").all()  # 0.2 false alarms are expected
-    for name, part in (("exponent_mean", "exponent"), ("dimension_mean", "dimension"), ("entropy_mean", "entropy_rate")):
+    for name, part in MEANS.items():
         truth = ds[part].mean(("network", "batch"))  # its own error is a fourteenth of five runs'
         covered = np.abs(ds[name] - truth) < ds.interval_factor * ds[f"{name}_stderr"]
         assert (0.90 <= covered.mean("network")).all() and (covered.mean("network") <= 0.99).all(), name
