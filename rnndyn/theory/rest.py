@@ -98,16 +98,50 @@ class Factors(NamedTuple):
         """
         y, reach = np.asarray(fraction, float), self.drive * gain
         if connectivity == "orthogonal":
-            squares = (self.carry - reach) ** 2 + 4 * self.carry * reach * np.cos(0.5 * np.pi * y) ** 2
+            squares = (self.carry - reach) ** 2 + 4 * self.carry * reach * np.sin(0.5 * np.pi * (1 - y)) ** 2
         else:
-            low, high = (np.full(y.shape, abs(r)) for r in (max(self.carry - reach, 0.0), self.carry + reach))
-            for _ in range(HALVINGS):
-                middle = 0.5 * (low + high)
-                inside = overlap(middle / self.drive, gain, abs(self.carry / self.drive)) > np.pi * gain**2 * (1 - y)
-                low, high = np.where(inside, low, middle), np.where(inside, middle, high)
-            squares = low**2
+            distance, all_of_it = abs(self.carry / self.drive), np.pi * gain**2
+
+            def few(radius):
+                return overlap(radius / self.drive, gain, distance) <= all_of_it * (1 - y)
+
+            squares = _last(few, np.full(y.shape, max(self.carry - reach, 0.0)), self.carry + reach) ** 2
         with np.errstate(divide="ignore"):
             return 0.5 * np.log(squares)
+
+
+def flow_at_rest(fraction, gain: float, connectivity: str = "gaussian") -> np.ndarray:
+    """Exponents of ``dx/dt = -x + J x`` at the fractions i/H from the top, as H grows: real parts of eigenvalues.
+
+    Parameters
+    ----------
+    fraction, gain, connectivity
+        As in `Factors.spectrum`.
+
+    Returns
+    -------
+    array
+        In nats per time constant.
+
+    Examples
+    --------
+    >>> flow_at_rest([0.0, 0.5, 1.0], 0.5).round(12).tolist()
+    [-0.5, -1.0, -1.5]
+    """
+    y = np.asarray(fraction, float)
+    if connectivity == "orthogonal":
+        return gain * np.cos(np.pi * y) - 1
+    return gain * np.cos(_last(lambda angle: _segment(angle) <= np.pi * y, np.zeros(y.shape), np.pi)) - 1
+
+
+def _last(holds, low: np.ndarray, most: float) -> np.ndarray:
+    """Largest numbers between low and most at which `holds`, which is true below them and false above."""
+    high = np.full(low.shape, most)
+    for _ in range(HALVINGS):
+        middle = 0.5 * (low + high)
+        true = holds(middle)
+        low, high = np.where(true, middle, low), np.where(true, high, middle)
+    return low
 
 
 def overlap(r, R: float, d: float):
