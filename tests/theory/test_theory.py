@@ -76,7 +76,7 @@ def test_continuous_time(gain, q, exponent):
     assert theory.exponent_error < 1e-6
 
 
-@pytest.mark.parametrize(("alpha", "exponent"), [(0.5, 0.21612), pytest.param(0.25, 0.22540, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(("alpha", "exponent"), [(0.5, 0.21612), (0.25, 0.22540)])
 def test_leaky_networks(alpha, exponent):
     theory = mean_field(3.0, alpha=alpha)
     assert abs(theory.exponent / alpha - exponent) < 6e-6 and theory.exponent_error < 1e-6
