@@ -18,6 +18,7 @@ from rnndyn.theory.gaussian import STEP, average, powers, slope_average
 HALVINGS = 24  # of the first guess
 ROUGH = 1e-6  # share of the averages that the first guess leaves out
 LONGEST, MOST = 20_000, 300_000  # lags of the first guess, and of the solution
+FEWEST = 8  # lags: without memory the first few do not fall as later ones do
 FINEST = 0.1  # alpha below which the correlation at this one is the first guess
 NEWTON = 30  # iterations at most; it takes some five
 ENOUGH = 1e-9  # relative change of the correlation: the next one is its square, or rounding
@@ -120,7 +121,7 @@ def _guess(gain: float, alpha: float, noise: float, small: float) -> np.ndarray:
     p = powers(low, ROUGH)
     b = 1 - alpha
     factor = _decay(b, (alpha * gain) ** 2 * p[1] / low)
-    more = max(2, int(np.ceil(np.log(D[-1] / (small * low)) / max(-np.log(factor), 1 / MOST))))
+    more = max(FEWEST, int(np.ceil(np.log(D[-1] / (small * low)) / max(-np.log(factor), 1 / MOST))))
     return np.concatenate([D, D[-1] * factor ** np.arange(1, more)])
 
 

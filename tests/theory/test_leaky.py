@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import rnndyn as rd
 from rnndyn.theory import mean_field
@@ -70,6 +72,19 @@ def test_correlations_obey_their_equation(gain, alpha, noise):
         left = (1 + b**2) * D[t] - b * (D[t + 1] + D[abs(t - 1)])
         assert abs(left - force) < 2e-12 * q
     assert 0 < D[-1] < 1e-5 * q and (np.diff(D) < 0).all()
+
+
+@given(gain=st.floats(0.1, 3.0), noise=st.floats(0.2, 3.0), alpha=st.floats(0.1, 0.99999))
+@settings(max_examples=15, deadline=None)
+def test_what_holds_for_every_network(gain, noise, alpha):
+    c = leaky_correlation(gain, alpha, noise)
+    assert (np.diff(c.covariance) < 0).all() and c.covariance[-1] > 0
+    filtered = alpha * noise**2 / (2 - alpha)  # without recurrent weights; at most their field adds g^2 at every lag
+    assert filtered < c.variance < filtered + gain**2
+    growth = np.exp(alpha * leaky_exponent(gain, alpha, c))
+    x, weight = grid(c.variance)
+    slope = weight @ np.cosh(x) ** -2.0
+    assert 1 - alpha + alpha * gain * slope - 1e-12 <= growth < 1 - alpha + alpha * gain
 
 
 def test_stated_errors_hold_against_finer_grids():
