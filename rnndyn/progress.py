@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+
 
 def progressing(steps, progress, name, done=0, facts=None):
     """Iterate over ``steps``, telling ``progress`` about it.
@@ -24,18 +26,53 @@ def progressing(steps, progress, name, done=0, facts=None):
     object
         The steps.
     """
-    total = done + len(steps)
-    if callable(progress):
-        for k, step in enumerate(steps, start=done + 1):
+    with telling(len(steps), progress, name, done, facts) as tell:
+        for step in steps:
             yield step
-            progress(k, total)
+            tell(1)
+
+
+@contextmanager
+def telling(total, progress, name, done=0, facts=None):
+    """Tell ``progress`` about work that comes in parts.
+
+    Parameters
+    ----------
+    total : int
+        Number of steps to do.
+    progress : bool or callable, or None
+        As in `progressing`.
+    name : str
+        Text before the bar.
+    done : int
+        Steps that were done before these.
+    facts : dict, optional
+        As in `progressing`.
+
+    Yields
+    ------
+    callable
+        To be called with the number of steps of each part when it is done.
+    """
+    if callable(progress):
+        total += done
+
+        def tell(steps):
+            nonlocal done
+            done += steps
+            progress(done, total)
+
+        yield tell
     elif progress:
         from tqdm import tqdm
 
-        with tqdm(steps, desc=name, initial=done, total=total) as bar:
-            for step in bar:
-                yield step
+        with tqdm(desc=name, initial=done, total=done + total) as bar:
+
+            def tell(steps):
                 if facts:
                     bar.set_postfix(facts, refresh=False)
+                bar.update(steps)
+
+            yield tell
     else:
-        yield from steps
+        yield lambda steps: None

@@ -115,6 +115,8 @@ def caveats(ds) -> list[str]:
         said += _missing_points(ds)
     if ds.attrs.get("kind") == "transitions":
         said += _missing_attractors(ds)
+    if "agreement" in ds and (ds["agreement"] == "differ").any():
+        said.append("Trajectories differ: they are on different attractors, or too short, and have no common mean.")
     if ds.attrs.get("kind") == "run" and not np.isfinite(ds["state"].values).all():
         said.append("The state is not finite at some times: the network diverged.")
     return said

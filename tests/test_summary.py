@@ -66,6 +66,13 @@ def test_every_status_is_said_aloud(status):
     assert said.startswith("2 of 2 rows ")
 
 
+def test_trajectories_that_differ_are_a_caveat():
+    ds = synthetic.lyapunov_spectrum(2)
+    assert caveats(ds.assign(agreement="agree")) == []
+    (said,) = caveats(ds.assign(agreement="differ"))
+    assert said.startswith("Trajectories differ")
+
+
 def test_a_list_of_fixed_points_that_is_incomplete_says_so():
     said = caveats(synthetic.fixed_points(2, stability=("undecided",), expected_index_sum=1, estimated_missing=3.0))
     assert [text.split()[0:2] for text in said] == [["The", "indices"], ["The", "stability"], ["An", "estimated"]]

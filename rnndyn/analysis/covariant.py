@@ -9,6 +9,7 @@ differ by is how far they are from the vectors.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -18,6 +19,7 @@ from rnndyn.analysis import front
 from rnndyn.analysis.growth import Tally
 from rnndyn.analysis.pushing import Push
 from rnndyn.errors import check_device
+from rnndyn.progress import telling
 from rnndyn.schema import Status
 from rnndyn.tangents import course
 from rnndyn.validate import as_generator, as_integer, as_number
@@ -42,6 +44,7 @@ def covariant_lyapunov_vectors(
     time_step: float = 1.0,
     rng: Any = None,
     device: str = "cpu",
+    progress: bool | Callable[[int, int], Any] | None = None,
 ) -> Dataset:
     """Covariant Lyapunov vectors along a run, their exponents, angles and localisation.
 
@@ -71,6 +74,8 @@ def covariant_lyapunov_vectors(
         Seed or Generator of initial states and of the frames.
     device
         "cpu".
+    progress
+        True shows a bar; a callable is called with the number of steps done, there and back, and their total.
 
     Returns
     -------
@@ -110,7 +115,7 @@ def covariant_lyapunov_vectors(
     ([0.962424, -0.962424], 1.570796)
     """
     check_device(device)
-    call = {name: value for name, value in locals().items() if name != "net"}
+    call = {name: value for name, value in locals().items() if name not in ("net", "progress")}
     nets = front.networks(net)
     size = nets[0].state_size
     k, rng = front.count(k, "k", size), as_generator(rng)
@@ -129,7 +134,9 @@ def covariant_lyapunov_vectors(
     ends = np.triu(rng.standard_normal((len(frames), k, k)))
     with np.errstate(all="ignore"):
         push = Push(course(nets, x, s), frames, plan.interval)
-        found = _measured(push, plan, ends / np.linalg.norm(ends, axis=1, keepdims=True), dt)
+        ends /= np.linalg.norm(ends, axis=1, keepdims=True)
+        with telling(2 * plan.total * plan.every, progress, "covariant vectors") as tell:
+            found = _measured(push, plan, ends, dt, tell)
     found = {name: v.reshape(len(nets), rows, *v.shape[1:]) for name, v in found.items()}
     for axis, kept in ((1, batched or given), (0, isinstance(front.plural(net), list))):
         if not kept:
@@ -166,7 +173,7 @@ def _plan(steps: Any, warmup: Any, tail: Any, every: Any, qr_interval: Any) -> _
     return _Plan(groups[1], groups[0], groups[2], every, interval)
 
 
-def _measured(push: Push, plan: _Plan, C: np.ndarray, dt: float) -> dict[str, np.ndarray]:
+def _measured(push: Push, plan: _Plan, C: np.ndarray, dt: float, tell: Callable[[int], Any]) -> dict[str, np.ndarray]:
     """The variables of the result, with the axis of the runs first."""
     rows, size, k = push.Q.shape
     chunk = math.isqrt(plan.total) + 1
@@ -174,14 +181,17 @@ def _measured(push: Push, plan: _Plan, C: np.ndarray, dt: float) -> dict[str, np
     checkpoints = []
     for a in starts:
         checkpoints.append(push.checkpoint())
-        push.ahead(plan.every * min(chunk, plan.total - a), plan.every * chunk)
+        steps = plan.every * min(chunk, plan.total - a)
+        push.ahead(steps, plan.every * chunk)
+        tell(steps)
     windows = plan.every // plan.interval
     tally = Tally((rows, k))
     vector, state = np.empty((rows, plan.steps, size, k)), np.empty((rows // TWICE, plan.steps, size))
     local = np.zeros((rows, plan.steps, k))
     for a, checkpoint in zip(reversed(starts), reversed(checkpoints), strict=True):
         push.restore(checkpoint)
-        R, frames, states = push.ahead(plan.every * min(chunk, plan.total - a), plan.every)
+        steps = plan.every * min(chunk, plan.total - a)
+        R, frames, states = push.ahead(steps, plan.every)
         for g in reversed(range(len(frames))):
             n = a + g - plan.warmup
             if 0 <= n < plan.steps:
@@ -192,6 +202,7 @@ def _measured(push: Push, plan: _Plan, C: np.ndarray, dt: float) -> dict[str, np
             if 0 <= n < plan.steps:
                 local[:, n] = logs.sum(axis=0) / plan.every
                 tally.add_many(logs[::-1], np.full(windows, plan.interval))
+        tell(steps)
     return _results(push, vector, state, local / dt, tally.stderr() / dt)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from copy import deepcopy
 from itertools import product
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ from rnndyn.analysis.starts import visited
 from rnndyn.errors import check_device
 from rnndyn.networks.base import Network
 from rnndyn.networks.map import Map
+from rnndyn.progress import progressing
 from rnndyn.validate import as_array, as_generator, as_integer, as_number
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ def fixed_points(
     tol: float | None = None,
     rng: Any = None,
     device: str = "cpu",
+    progress: bool | Callable[[int, int], Any] | None = None,
 ) -> Dataset:
     """Fixed points of a network under constant input, with error bounds, eigenvalues and stability.
 
@@ -58,6 +61,9 @@ def fixed_points(
         gives what it gives alone.
     device
         "cpu".
+    progress
+        True shows a bar over the searches, one for each network and input; a callable is called with the number of
+        those done and their total.
 
     Returns
     -------
@@ -101,7 +107,7 @@ def fixed_points(
     ([-0.957504, 0.0, 0.957504], ['stable', 'unstable', 'stable'], 1)
     """
     check_device(device)
-    call = {name: value for name, value in locals().items() if name != "net"}
+    call = {name: value for name, value in locals().items() if name not in ("net", "progress")}
     nets = front.networks(net)
     inputs, several = front.constant_inputs(nets[0], input)
     period, rng = as_integer(period, "period", minimum=1), as_generator(rng)
@@ -109,7 +115,8 @@ def fixed_points(
     searches = list(product(range(len(nets)), range(len(inputs))))
     # The last takes the caller's own generator, which so moves on.
     rngs = [*(deepcopy(rng) for _ in searches[1:]), rng]
-    found = [_of_one(nets[k], inputs[j], starts, period, tol, own) for (k, j), own in zip(searches, rngs, strict=True)]
+    work = progressing(list(zip(searches, rngs, strict=True)), progress, "fixed points")
+    found = [_of_one(nets[k], inputs[j], starts, period, tol, own) for (k, j), own in work]
     data = {name: np.concatenate([variables[name] for variables, _ in found]) for name in found[0][0]}
     attrs = {name: [values[name] for _, values in found] for name in found[0][1]}
     of_point = np.repeat(searches, [len(variables["residual"]) for variables, _ in found], axis=0)

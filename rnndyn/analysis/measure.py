@@ -7,8 +7,9 @@ finds.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -21,6 +22,7 @@ from rnndyn.tangents import CellCourse, Course, Frames, Stretch
 SUM_RULE = 1e-6  # nats per step; a larger defect is the fault of the QR, not of the run
 WORTH_COMPILING = 1e8  # operations of all steps: some seconds without compiled code
 STRETCH_BYTES = 16_000_000
+TRANSIENT = 20.0  # nats: so much may be left of it in any run
 EVERY = 16  # windows, of which one is checked by its determinants where these cost as much as a part of a step
 CHECKS = 64  # at least, where there are so many windows
 
@@ -41,6 +43,15 @@ class Summary(NamedTuple):
 class Measure:
     """Growth along R runs in k directions: sums in blocks, the sum rule, and what went wrong.
 
+    Parameters
+    ----------
+    rows, k
+        R and k.
+    complete
+        Whether the sum rule holds, with as many directions as states.
+    tell
+        Called with the number of steps whenever growth over some comes in.
+
     Attributes
     ----------
     diverged, unresolved : (R,) bool
@@ -49,8 +60,8 @@ class Measure:
         Windows at which a direction vanished to rounding, of ``windows``.
     """
 
-    def __init__(self, rows: int, k: int, complete: bool) -> None:
-        self.complete = complete
+    def __init__(self, rows: int, k: int, complete: bool, tell: Callable[[int], Any] = lambda steps: None) -> None:
+        self.complete, self.tell = complete, tell
         self.logs = Tally((rows, k))
         self.windows, self.zeros = 0, np.zeros((rows, k), int)
         self.unresolved, self.diverged = np.zeros(rows, bool), np.zeros(rows, bool)
@@ -60,6 +71,7 @@ class Measure:
         """Take log R_ii (windows, R, k) of windows of so many steps each."""
         self.logs.add_many(logs, steps)
         self.windows += len(logs)
+        self.tell(int(steps.sum()))
 
     def check(self, defect: np.ndarray, steps: int) -> None:
         """Take the sum over some steps of what log R_ii have beyond log |det J|, (R,)."""
@@ -72,8 +84,7 @@ class Measure:
         drift, error = self.logs.drift()
         exponent[(self.zeros == self.windows) & (self.windows > 0)] = -np.inf
         stderr[np.isneginf(exponent)] = 0
-        # 20 nats: so much a transient may leave in any run.
-        restless = (np.abs(drift) > 5 * error + 20 / self.logs.total) & np.isfinite(exponent)
+        restless = (np.abs(drift) > 5 * error + TRANSIENT / self.logs.total) & np.isfinite(exponent)
         defect = self.defect / self.checked if self.checked else np.full(len(exponent), np.nan)
         found = summarise(exponent, stderr, defect, self.complete, self.logs)
         found.status[restless.any(axis=-1)] = Status.NOT_CONVERGED

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from rnndyn.plot.style import BLUE, GREY, VERMILLION, drawing, label, require, rows
+from rnndyn.plot.style import BLUE, GREY, LIGHT, VERMILLION, drawing, label, require, rows
 
 
 def lyapunov_spectrum(ds, ax=None):
     """Draw the exponents of `rnndyn.lyapunov_spectrum`, largest first, with bars of one standard error.
 
     Above the axis stand the Kaplan-Yorke dimension and the entropy rate. Several trajectories or networks are drawn
-    over each other, and their medians are given. Exponents of -inf (a singular Jacobian) are triangles on the edge.
+    over each other, and their medians are given. Where the trajectories of a network agree, their mean is drawn with
+    bars of its 95 % interval, and each of them in grey without bars. Exponents of -inf (a singular Jacobian) are
+    triangles on the edge.
 
     Parameters
     ----------
@@ -23,7 +25,7 @@ def lyapunov_spectrum(ds, ax=None):
     Returns
     -------
     matplotlib.axes.Axes
-        With one set of bars for each trajectory.
+        With one set of bars for each trajectory, or for each mean over trajectories.
 
     Raises
     ------
@@ -40,12 +42,15 @@ def lyapunov_spectrum(ds, ax=None):
     'Number'
     """
     require(ds, "exponent", "stderr")
-    exponents, errors = rows(ds["exponent"], last="index"), rows(ds["stderr"], last="index")
+    exponents = rows(ds["exponent"], last="index")
+    means = "agreement" in ds and bool((ds["agreement"] == "agree").any())
     number = np.arange(1, exponents.shape[1] + 1)
     size = 3.5 if len(number) <= 64 else 2
     with drawing(ax) as ax:
         ax.axhline(0, color=GREY, linewidth=0.6)
-        for values, error in zip(exponents, errors, strict=True):
+        if means:
+            ax.plot(number, exponents.T, "_", markersize=2 * size, color=LIGHT, zorder=1)
+        for values, error in zip(*_bars(ds, means), strict=True):
             finite = np.isfinite(values)
             bars = np.where(np.isfinite(error), error, 0)[finite]
             ax.errorbar(number[finite], values[finite], bars, fmt="o", markersize=size, color=BLUE, elinewidth=0.8)
@@ -62,8 +67,16 @@ def lyapunov_spectrum(ds, ax=None):
     return ax
 
 
+def _bars(ds, means):
+    """Exponents with the lengths of their bars, (rows, index) each: of the means, or of every trajectory."""
+    if not means:
+        return rows(ds["exponent"], last="index"), rows(ds["stderr"], last="index")
+    interval = ds["interval_factor"] * ds["exponent_mean_stderr"]
+    return rows(ds["exponent_mean"], last="index"), rows(interval, last="index")
+
+
 def _summary(ds):
-    parts = []
+    parts = ["trajectories differ"] if "agreement" in ds and (ds["agreement"] == "differ").any() else []
     for name, title in (("dimension", "dimension"), ("entropy_rate", "entropy rate")):
         if name in ds and ds[name].size:
             units = ds[name].attrs["units"]

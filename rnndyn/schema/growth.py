@@ -16,6 +16,24 @@ GROWTH: dict[str, dict[str, Variable]] = {
             SEQUENCE, "nat/step", "difference between the sum of all exponents and the mean of log |det J|"
         ),
         "status": status(*SEQUENCE),
+        "agreement": Variable(
+            ("network",), "1", "whether the trajectories agree, differ or leave it unknown", "string", optional=True
+        ),
+        "exponent_mean": Variable(("network", "index"), "nat/step", "mean over the trajectories", optional=True),
+        "exponent_mean_stderr": Variable(
+            ("network", "index"), "nat/step", "standard error of the mean, from the scatter between them", optional=True
+        ),
+        "dimension_mean": Variable(("network",), "1", "mean of the dimension", optional=True),
+        "dimension_mean_stderr": Variable(("network",), "1", "standard error of that mean", optional=True),
+        "entropy_mean": Variable(("network",), "nat/step", "mean of the entropy rate", optional=True),
+        "entropy_mean_stderr": Variable(("network",), "nat/step", "standard error of that mean", optional=True),
+        "variance_ratio": Variable(
+            ("network", "index"), "1", "variance between trajectories over that of their errors", optional=True
+        ),
+        "dof": Variable(("network",), "1", "degrees of freedom of the errors of the means", "i", optional=True),
+        "interval_factor": Variable(
+            ("network",), "1", "standard errors to each side of a mean that make a 95 % interval", optional=True
+        ),
     },
     "covariant_lyapunov_vectors": {
         "vector": Variable((*SEQUENCE, "time", "state", "index"), "1", "covariant Lyapunov vector, of norm 1"),

@@ -1,8 +1,8 @@
-"""Dynamic mean-field theory: correlations in time of large random networks with memory, and their largest exponent.
+"""Dynamic mean-field theory in continuous time: correlation and largest exponent of large random networks.
 
-Leaky units ``x' = (1 - alpha) x + alpha J tanh(x)``, and in the limit of small alpha ``dx/dt = -x + J tanh(x)``
-(Sompolinsky, Crisanti & Sommers [sompolinsky1988]_), with independent Gaussian weights of variance g^2 / N. Time is in
-units of the time constant: a step lasts alpha.
+``dx/dt = -x + J tanh(x)`` (Sompolinsky, Crisanti & Sommers [sompolinsky1988]_), with independent Gaussian weights of
+variance g^2 / N, or with g times an orthogonal matrix; see `rnndyn.theory.leaky`, of which this is the limit of small
+alpha. Time is in units of the time constant.
 """
 
 from __future__ import annotations
@@ -15,11 +15,9 @@ from scipy.integrate import solve_ivp
 from scipy.linalg import eigh_tridiagonal
 from scipy.optimize import brentq
 
-from rnndyn.theory.gaussian import powers
+from rnndyn.theory.gaussian import STEP, powers, slope_average
 
 SMALL = 1e-6  # of the variance: below it a correlation falls exponentially
-HALVINGS = 60
-LONGEST = 20_000  # lags
 
 
 class Correlation(NamedTuple):
@@ -44,96 +42,10 @@ def slopes(c: Correlation) -> np.ndarray:
     array
         By Price's theorem, the derivative of ``<tanh tanh>`` by the covariance.
     """
-    n = np.arange(1, len(c.powers))
-    return polyval(c.covariance / c.variance, n * c.powers[1:]) / c.variance
+    return slope_average(c.covariance / c.variance, c.powers) / c.variance
 
 
-# ---- steps -----------------------------------------------------------------------------------------------------------
-def leaky_correlation(gain: float, alpha: float) -> Correlation:
-    """Correlation of the leaky network at lags 0, alpha, 2 alpha, ...
-
-    It obeys ``(1 + b^2) D(t) - b (D(t+1) + D(t-1)) = alpha^2 g^2 <tanh tanh>(D(t))``, b = 1 - alpha, and dies out: of
-    the variances D(0), smaller ones lead below zero and larger ones turn back up; the right one is found between.
-
-    Parameters
-    ----------
-    gain
-        g > 1.
-    alpha
-        Between 0 and 1.
-
-    Returns
-    -------
-    Correlation
-        Down to a millionth of the variance.
-    """
-    low, high = 1e-12, gain**2
-    for _ in range(HALVINGS):
-        middle = 0.5 * (low + high)
-        if _walk(gain, alpha, middle)[-1] < 0:
-            low = middle
-        else:
-            high = middle
-    D = _walk(gain, alpha, low)
-    end = int(np.argmax(np.abs(D) < SMALL * low)) or len(D) - 1
-    D = D[: end + 1]
-    return Correlation(alpha * np.arange(len(D)), D, low, powers(low))
-
-
-def _walk(gain: float, alpha: float, q: float) -> np.ndarray:
-    """D from D(0) = q on, until it is below zero or turns up."""
-    b, p = 1 - alpha, powers(q)
-    n = np.arange(len(p))
-
-    def force(D):
-        return (1 + b**2) * D - alpha**2 * gain**2 * float(p @ (D / q) ** n)
-
-    D = [q, force(q) / (2 * b)]
-    while 0 < D[-1] < D[-2] and len(D) < LONGEST:
-        D.append(force(D[-1]) / b - D[-2])
-    return np.array(D)
-
-
-def leaky_exponent(gain: float, alpha: float) -> tuple[float, float, Correlation]:
-    """Largest Lyapunov exponent of the leaky network.
-
-    Where the lowest eigenvalue of ``T_s = (1 + a^2) - a (S + 1/S) - alpha^2 g^2 e^(-2 alpha s) <tanh' tanh'>`` is zero,
-    S the shift by a step and a = b e^(-alpha s).
-
-    Parameters
-    ----------
-    gain, alpha
-        As in `leaky_correlation`.
-
-    Returns
-    -------
-    exponent, error
-        In nats per time constant; the error is the change when the lags are followed a quarter less far.
-    correlation
-        The correlation.
-    """
-    c = leaky_correlation(gain, alpha)
-    W = slopes(c)
-    found = [_zero(gain, alpha, W[: max(2, int(part * len(W)))]) for part in (1.0, 0.75)]
-    return found[0], abs(found[0] - found[1]) + 1e-9, c
-
-
-def _zero(gain: float, alpha: float, W: np.ndarray) -> float:
-    both = np.concatenate([W[:0:-1], W])
-
-    def lowest(s: float) -> float:
-        a = (1 - alpha) * np.exp(-alpha * s)
-        diagonal = 1 + a**2 - alpha**2 * gain**2 * np.exp(-2 * alpha * s) * both
-        values = eigh_tridiagonal(
-            diagonal, np.full(len(both) - 1, -a), select="i", select_range=(0, 0), eigvals_only=True
-        )
-        return float(values[0])
-
-    return brentq(lowest, 0.0, np.log1p(alpha * (gain - 1)) / alpha, xtol=1e-12)
-
-
-# ---- continuous time -------------------------------------------------------------------------------------------------
-def flow_correlation(gain: float, step: float) -> Correlation:
+def flow_correlation(gain: float, step: float, grid_step: float = STEP) -> Correlation:
     """Correlation of the network in continuous time at lags 0, step, 2 step, ...
 
     ``D'' = D - g^2 <tanh tanh>(D)`` has the energy ``D'^2 / 2 - D^2 / 2 + g^2 (<Phi Phi>(D) - <Phi>^2)``, with
@@ -145,6 +57,8 @@ def flow_correlation(gain: float, step: float) -> Correlation:
         g > 1.
     step
         Of the lags, in time constants.
+    grid_step
+        Of the averages; see `powers`.
 
     Returns
     -------
@@ -153,11 +67,11 @@ def flow_correlation(gain: float, step: float) -> Correlation:
     """
 
     def energy(q: float) -> float:
-        p = powers(q)
+        p = powers(q, step=grid_step)
         return q / 2 - gain**2 * (p / np.arange(1, len(p) + 1)).sum()
 
     q = brentq(energy, 1e-9 * (gain - 1), gain**2, xtol=1e-14, rtol=1e-14)
-    p = powers(q)
+    p = powers(q, step=grid_step)
     integral = np.concatenate([[0], q * p / np.arange(1, len(p) + 1)])
 
     def speed(t, D):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.polynomial.polynomial import polyval
 
 REACH = 12.0  # standard deviations of the grid: beyond, the weight is below 1e-31
 STEP = 0.01
@@ -38,7 +39,7 @@ def grid(variance: float, step: float = STEP) -> tuple[np.ndarray, np.ndarray]:
     return np.sqrt(variance) * z, h * np.exp(-0.5 * z**2) / np.sqrt(2 * np.pi)
 
 
-def powers(variance: float, tolerance: float = 1e-15) -> np.ndarray:
+def powers(variance: float, tolerance: float = 1e-15, step: float = STEP) -> np.ndarray:
     """Coefficients p_n with ``<tanh(x) tanh(x')> = sum_n p_n rho^n``, for Gaussians of this variance.
 
     rho is their correlation, and p_n the square of the n-th coefficient of tanh(x) in normalised Hermite polynomials
@@ -51,6 +52,8 @@ def powers(variance: float, tolerance: float = 1e-15) -> np.ndarray:
         q.
     tolerance
         Share of the whole that may be left to later terms.
+    step
+        Of the grid.
 
     Returns
     -------
@@ -63,7 +66,7 @@ def powers(variance: float, tolerance: float = 1e-15) -> np.ndarray:
     >>> bool(abs(powers(1.5).sum() - weight @ np.tanh(x) ** 2) < 1e-14)
     True
     """
-    x, weight = grid(variance)
+    x, weight = grid(variance, step)
     x, weight = x[len(x) // 2 + 1 :], 2 * weight[len(x) // 2 + 1 :]  # what is averaged is even, and zero at 0
     z, f = x / np.sqrt(variance), np.tanh(x)
     half = np.sqrt(weight)  # Hermite functions, which do not overflow
@@ -75,3 +78,40 @@ def powers(variance: float, tolerance: float = 1e-15) -> np.ndarray:
         before, now = now, (z * now - np.sqrt(n) * before) / np.sqrt(n + 1)
         n += 1
     return np.array(found)
+
+
+def average(rho, p: np.ndarray) -> np.ndarray:
+    """``<tanh tanh> = sum_n p_n rho^n`` at correlations rho.
+
+    Parameters
+    ----------
+    rho
+        Between -1 and 1.
+    p
+        From `powers`.
+
+    Returns
+    -------
+    array
+        Of the shape of rho.
+    """
+    return rho * polyval(rho**2, p[1::2])
+
+
+def slope_average(rho, p: np.ndarray) -> np.ndarray:
+    """Derivative of `average` by rho: by Price's theorem ``<tanh' tanh'>`` times the variance.
+
+    Parameters
+    ----------
+    rho
+        Between -1 and 1.
+    p
+        From `powers`.
+
+    Returns
+    -------
+    array
+        Of the shape of rho.
+    """
+    odd = p[1::2]
+    return polyval(rho**2, (2 * np.arange(len(odd)) + 1) * odd)

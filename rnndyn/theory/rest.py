@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+HALVINGS = 60  # down to the last digit of a radius
+
 
 class Factors(NamedTuple):
     """Jacobian at rest ``carry I + drive W``; ``lost`` further exponents a unit are -inf."""
@@ -72,9 +74,81 @@ class Factors(NamedTuple):
         radius, distance = np.exp(np.asarray(s, float)) / self.drive, abs(self.carry / self.drive)
         return overlap(radius, gain, distance) / (np.pi * gain**2)
 
+    def spectrum(self, fraction, gain: float, connectivity: str = "gaussian") -> np.ndarray:
+        """Finite exponents at the fractions i/H from the top, as H grows.
+
+        Parameters
+        ----------
+        fraction
+            Between 0 (the largest) and 1.
+        gain
+            g, of Gaussian weights of variance g^2 / H, or of orthogonal weights times g.
+        connectivity
+            "gaussian", with eigenvalues even in a disk, or "orthogonal", with eigenvalues even on its rim.
+
+        Returns
+        -------
+        array
+            In nats per step.
+
+        Examples
+        --------
+        >>> Factors(0.5, 0.5).spectrum([0.0, 1.0], 1.0, "orthogonal").tolist()
+        [0.0, -inf]
+        """
+        y, reach = np.asarray(fraction, float), self.drive * gain
+        if connectivity == "orthogonal":
+            squares = (self.carry - reach) ** 2 + 4 * self.carry * reach * np.sin(0.5 * np.pi * (1 - y)) ** 2
+        else:
+            distance, all_of_it = abs(self.carry / self.drive), np.pi * gain**2
+
+            def few(radius):
+                return overlap(radius / self.drive, gain, distance) <= all_of_it * (1 - y)
+
+            squares = _last(few, np.full(y.shape, max(self.carry - reach, 0.0)), self.carry + reach) ** 2
+        with np.errstate(divide="ignore"):
+            return 0.5 * np.log(squares)
+
+
+def flow_at_rest(fraction, gain: float, connectivity: str = "gaussian") -> np.ndarray:
+    """Exponents of ``dx/dt = -x + J x`` at the fractions i/H from the top, as H grows: real parts of eigenvalues.
+
+    Parameters
+    ----------
+    fraction, gain, connectivity
+        As in `Factors.spectrum`.
+
+    Returns
+    -------
+    array
+        In nats per time constant.
+
+    Examples
+    --------
+    >>> flow_at_rest([0.0, 0.5, 1.0], 0.5).round(12).tolist()
+    [-0.5, -1.0, -1.5]
+    """
+    y = np.asarray(fraction, float)
+    if connectivity == "orthogonal":
+        return gain * np.cos(np.pi * y) - 1
+    return gain * np.cos(_last(lambda angle: _segment(angle) <= np.pi * y, np.zeros(y.shape), np.pi)) - 1
+
+
+def _last(holds, low: np.ndarray, most: float) -> np.ndarray:
+    """Largest numbers between low and most at which `holds`, which is true below them and false above."""
+    high = np.full(low.shape, most)
+    for _ in range(HALVINGS):
+        middle = 0.5 * (low + high)
+        true = holds(middle)
+        low, high = np.where(true, middle, low), np.where(true, high, middle)
+    return low
+
 
 def overlap(r, R: float, d: float):
     """Area that two disks of radii r and R share, whose centres are d apart.
+
+    The two segments beside the common chord, both positive: no digits are lost where the disks nearly touch, from
+    outside or inside, or where one is much the larger.
 
     Parameters
     ----------
@@ -85,15 +159,41 @@ def overlap(r, R: float, d: float):
     -------
     array
         Of the shape of r.
+
+    Examples
+    --------
+    >>> round(float(overlap(1.0, 1.0, 2 - 2**-40)) / (8 / 3 * 2**-61), 12)  # a lens so thin is two parabolas
+    1.0
     """
     r = np.asarray(r, float)
     inner = np.pi * np.minimum(r, R) ** 2
     with np.errstate(divide="ignore", invalid="ignore"):
-        a = np.arccos(np.clip((d**2 + r**2 - R**2) / (2 * d * r), -1, 1))
-        b = np.arccos(np.clip((d**2 + R**2 - r**2) / (2 * d * R), -1, 1))
-        kite = 0.5 * np.sqrt(np.maximum((-d + r + R) * (d + r - R) * (d - r + R) * (d + r + R), 0))
-        lens = r**2 * a + R**2 * b - kite
+        half_chord = _four_areas(r, R, d) / (2 * d)
+        a = np.arctan2(half_chord, _excess(r, d, R) / (2 * d))
+        b = np.arctan2(half_chord, _excess(R, d, r) / (2 * d))
+        lens = r**2 * _segment(a) + R**2 * _segment(b)
     return np.where(d >= r + R, 0.0, np.where(d <= np.abs(r - R), inner, lens))
+
+
+def _four_areas(r, R: float, d: float) -> np.ndarray:
+    """Four times the area of the triangle with these sides, in Kahan's order of Heron's formula."""
+    c, b, a = np.sort(np.broadcast_arrays(r, R, d), axis=0)
+    return np.sqrt(np.maximum((a + (b + c)) * (c - (a - b)) * (c + (a - b)) * (a + (b - c)), 0))
+
+
+def _excess(a, b, c) -> np.ndarray:
+    """``a^2 + b^2 - c^2``, by the difference of squares that are closer."""
+    near = np.abs(a - c) < np.abs(b - c)
+    return np.where(near, (a - c) * (a + c) + b**2, (b - c) * (b + c) + a**2)
+
+
+def _segment(angle) -> np.ndarray:
+    """Area that a chord cuts off the unit disk, seen from its centre under twice the angle; digits stay near 0."""
+    x = 2 * angle
+    series = np.zeros_like(x)
+    for n in range(19, 2, -2):  # x^3 / 3! - x^5 / 5! + ...; the next term is below 1e-19 of the first for x < 1
+        series = x**2 / (n * (n - 1)) * (1 - series)
+    return 0.5 * np.where(x < 1, x * series, x - np.sin(x))
 
 
 def leaky_at_rest(alpha: float = 1.0) -> Factors:

@@ -88,6 +88,47 @@ def test_vectors_of_the_henon_map_are_carried_into_one_another():
     assert sines.min() < 0.05  # near-tangencies: the attractor is not hyperbolic
 
 
+def adjoint_vectors(J, warmup, steps, tail):
+    """Covariant vectors, exponents of the steps and errors of the dynamics ``u = J_t^T u'``, which runs back in time.
+
+    They come in the order of t, from `tail` on. The Jacobians (time, state, state) go in as inputs of a map.
+    """
+    size = J.shape[1]
+    net = rd.Map(
+        lambda s, x, p: x.reshape(size, size) @ s,
+        size,
+        input_size=size**2,
+        jacobian=lambda s, x, p: x.reshape(size, size),
+    )
+    inputs = J[::-1].swapaxes(1, 2).reshape(len(J), size**2)
+    options = {"warmup": warmup, "steps": steps, "tail": tail, "initial_state": np.zeros(size)}
+    ds = rd.covariant_lyapunov_vectors(net, inputs, rng=1, **options)
+    return (ds[name].values[::-1] for name in ("vector", "local_exponent", "error"))
+
+
+CHAOTIC = rd.Elman.random(5, gain=4.0, rng=37)
+
+
+@pytest.mark.parametrize("net", [henon, CHAOTIC], ids=["henon", "network"])
+def test_adjoint_vectors_are_biorthogonal(net):
+    """``u_i(t) . v_j(t)`` is constant for all products of Jacobians, yet grows or shrinks unless i = j: it is 0."""
+    ds = rd.covariant_lyapunov_vectors(net, steps=500, warmup=200, tail=200, rng=0)
+    assert ds.exponent[0] > 0.05 and ds.status == 0
+    V, local, at = ds.vector.values, ds.local_exponent.values, slice(200, 300)
+    U, back, error = adjoint_vectors(rd.jacobian(net, ds.state.values), 200, 100, 200)
+    products = U.swapaxes(1, 2) @ V[at]
+    own = np.abs(np.einsum("tii->ti", products))
+    others = np.abs(products - np.einsum("tij,ij->tij", products, np.eye(net.state_size)))
+    assert others.max() < 10 * (error.max() + ds.error.values.max()) + 1e-14
+    assert others.max() < 1e-10 and own.min() > 1e-3 and own.max() <= 1 + 1e-15
+    # The products of a vector with its adjoint are the same after a step, so both grow alike but for their cosine.
+    assert np.abs(local[at][1:] + np.log(own[1:] / own[:-1]) - back[:-1]).max() < 1e-9
+    if net is henon:  # in the plane u_1 is across v_2, so that both pairs stand at the same angle
+        assert np.abs(own - np.sin(ds.splitting_angle.values[at])[:, None]).max() < 1e-12
+        sines = np.abs(np.linalg.det(U))
+        assert np.abs(sines - np.sin(ds.splitting_angle.values[at])).max() < 1e-12
+
+
 def test_exponents_of_the_vectors_are_lyapunov_exponents():
     ds = rd.covariant_lyapunov_vectors(henon, steps=600, warmup=100, tail=40, initial_state=[0.1, 0.1], rng=0)
     # What the way back adds telescopes: the log of one sine at either end, over the steps.
@@ -140,6 +181,15 @@ def test_memory_is_that_of_the_square_root_of_the_steps():
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[1] < 4.5 * peaks[0]  # 16 times the steps
+
+
+def test_progress_is_told_there_and_back():
+    henon, told = rd.Map(lambda s, x, p: (1 - 1.4 * s[0] ** 2 + s[1], 0.3 * s[0]), 2), []
+    options = {"steps": 30, "warmup": 20, "tail": 20, "every": 2, "rng": 0}
+    ds = rd.covariant_lyapunov_vectors(henon, **options, progress=lambda *now: told.append(now))
+    assert ds.identical(rd.covariant_lyapunov_vectors(henon, **options))
+    done, totals = np.array(told).T
+    assert (np.diff(done) > 0).all() and done[-1] == 140 and (totals == 140).all()
 
 
 def test_what_is_not_determined_says_so():

@@ -292,6 +292,12 @@ def test_a_generator_moves_on(rng):
     assert rng.random() != before.random()
 
 
+def test_progress_is_told_search_by_search():
+    told, nets = [], [scalar(0.5), scalar(1.6)]
+    ds = rd.fixed_points(nets, starts=5, rng=0, progress=lambda *now: told.append(now))
+    assert told == [(1, 2), (2, 2)] and ds.identical(rd.fixed_points(nets, starts=5, rng=0))
+
+
 def test_inputs_by_dimension_name():
     import xarray as xr
 

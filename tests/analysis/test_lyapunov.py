@@ -15,6 +15,7 @@ def log_eigenvalues(*matrices):
     return np.sort(np.log(np.abs(np.linalg.eigvals(product))))[::-1] / len(matrices)
 
 
+MEANS = {"exponent_mean": "exponent", "dimension_mean": "dimension", "entropy_mean": "entropy_rate"}
 CHAOTIC = [[-1, -4], [-3, -2], [-2, 6], [0, -6], [-1, -6], [6, -9], [4, 1], [-9, -7]]  # W_hh, two units
 henon = rd.Map(lambda s, x, p: (1 - 1.4 * s[0] ** 2 + s[1], 0.3 * s[0]), 2)
 logistic = rd.Map(lambda s, x, p: 4 * s * (1 - s), 1)
@@ -171,6 +172,27 @@ def test_divergence_is_a_status_of_its_row_only():
     assert np.isnan(ds.exponent[1]).all() and np.isnan(ds.dimension[1]) and np.isnan(ds.sum_rule_defect[1])
 
 
+def test_several_trajectories_have_a_mean_between_them():
+    ds = rd.lyapunov_spectrum(henon, steps=500, trajectories=4, time_step=0.5, rng=0)
+    assert ds.agreement == "agree" and ds.dof == 3
+    assert ds.exponent_mean.dims == ("index",) and ds.exponent_mean.units == "nat/time"
+    assert (np.abs(ds.exponent_mean - np.array([0.41919, -1.62316]) / 0.5) < 5 * ds.exponent_mean_stderr).all()
+    assert "agreement" not in rd.lyapunov_spectrum(henon, steps=50, initial_state=[[0.0, 0.0]])
+
+
+def test_no_mean_is_taken_over_different_attractors():
+    bistable = rd.Elman(None, [[2.0]], [0.3])
+    options = {"steps": 300, "warmup": 100}
+    apart = rd.lyapunov_spectrum(bistable, initial_state=[[1.0], [-1.0]], **options)
+    assert apart.agreement == "differ" and np.isnan(apart.exponent_mean).all() and np.isnan(apart.dimension_mean)
+    together = rd.lyapunov_spectrum(bistable, initial_state=[[1.0], [0.5]], **options)
+    assert together.agreement == "agree" and abs(together.exponent_mean - together.exponent[0]) < 1e-9
+    lost = rd.lyapunov_spectrum(henon, initial_state=[[0.0, 0.0], [10.0, 10.0]], steps=200, warmup=20)
+    assert lost.agreement == "differ"
+    brief = rd.lyapunov_spectrum(henon, trajectories=2, steps=1, rng=0)
+    assert brief.agreement == "unknown" and np.isfinite(brief.exponent_mean).all()
+
+
 def test_a_drifting_exponent_is_not_called_converged():
     # The slope falls with time, which is the second component.
     net = rd.Map(lambda s, x, p: (s[0] * np.exp(-s[1] / 1000), s[1] + 1), 2)
@@ -238,6 +260,20 @@ def test_ranks_that_are_lost_and_runs_that_diverge(mover):
     assert ds.status.values.tolist() == [2, 0] and np.isnan(ds.exponent[0]).all()
 
 
+@pytest.mark.parametrize("k", [None, "dimension"])
+def test_progress_is_told_and_changes_no_bit(k, mover, capsys):
+    told, options = [], {"steps": 150, "warmup": 50, "rng": 0, "k": k, "trajectories": 2}
+    net = rd.Elman.random(17, gain=2.0, rng=0)
+    silent = rd.lyapunov_spectrum(net, **options)
+    assert rd.lyapunov_spectrum(net, **options, progress=lambda *now: told.append(now)).identical(silent)
+    done, totals = np.array(told).T
+    assert done[-1] == 200 and (totals == 200).all()
+    assert k == "dimension" or (np.diff(done) > 0).all()
+    assert capsys.readouterr() == ("", "")
+    assert rd.lyapunov_spectrum(net, **options, progress=True).identical(silent)
+    assert "Lyapunov spectrum: 100%" in capsys.readouterr().err
+
+
 @pytest.mark.compiled
 def test_the_intervals_cover():
     """95 % intervals of exponents, dimension and entropy rate: 200 runs of the chaotic LSTM against their mean."""
@@ -247,6 +283,18 @@ def test_the_intervals_cover():
         truth = ds[name].mean("batch")  # its own error is a fourteenth of one run's
         covered = (np.abs(ds[name] - truth) < 1.96 * ds[error]).mean("batch")
         assert (0.90 <= covered).all() and (covered <= 0.99).all(), (name, covered.values)
+
+
+@pytest.mark.compiled
+def test_the_intervals_between_trajectories_cover():
+    """95 % intervals from five short runs each: 200 times, against the mean of all runs."""
+    net = rd.LSTM(None, np.array(CHAOTIC, float))
+    ds = rd.lyapunov_spectrum([net] * 200, steps=300, warmup=500, trajectories=5, rng=0)
+    assert (ds.agreement == "agree").all()  # 0.2 false alarms are expected
+    for name, part in MEANS.items():
+        truth = ds[part].mean(("network", "batch"))  # its own error is a fourteenth of five runs'
+        covered = np.abs(ds[name] - truth) < ds.interval_factor * ds[f"{name}_stderr"]
+        assert (0.90 <= covered.mean("network")).all() and (covered.mean("network") <= 0.99).all(), name
 
 
 @pytest.mark.compiled

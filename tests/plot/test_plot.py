@@ -211,6 +211,19 @@ def test_each_trajectory_has_its_error_bars():
     assert ax.get_title("left") == "dimension 0.5, entropy rate 0.5 nat/step"
 
 
+@pytest.mark.parametrize("agreement", ["agree", "differ"])
+def test_means_over_trajectories_have_the_bars_where_they_agree(agreement):
+    ds = synthetic.lyapunov_spectrum(batch=3)
+    ds = ds.assign(agreement=agreement, interval_factor=4.3, exponent_mean=ds.exponent.mean("batch"))
+    ds = ds.assign(exponent_mean_stderr=0 * ds.exponent_mean + 0.01)
+    ax = plot.lyapunov_spectrum(ds)
+    assert len(ax.containers) == (1 if agreement == "agree" else 3)
+    assert ax.get_title("left").startswith("trajectories differ") == (agreement == "differ")
+    if agreement == "agree":
+        (bars,) = ax.containers[0].lines[2]
+        assert np.ptp(bars.get_segments()[0][:, 1]) == pytest.approx(2 * 4.3 * 0.01)
+
+
 def test_minus_infinity_is_drawn_and_named():
     ds = synthetic.lyapunov_spectrum()
     ds.exponent[2:] = -np.inf

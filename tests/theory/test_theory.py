@@ -7,8 +7,9 @@ from scipy.integrate import quad
 
 import rnndyn as rd
 from rnndyn.theory import gru_at_rest, leaky_at_rest, lstm_at_rest, mean_field
-from rnndyn.theory.correlation import flow_correlation, leaky_correlation, slopes
+from rnndyn.theory.correlation import flow_correlation, slopes
 from rnndyn.theory.gaussian import grid, powers
+from rnndyn.theory.leaky import leaky_correlation
 from rnndyn.theory.rest import overlap
 
 
@@ -75,7 +76,7 @@ def test_continuous_time(gain, q, exponent):
     assert theory.exponent_error < 1e-6
 
 
-@pytest.mark.parametrize(("alpha", "exponent"), [(0.5, 0.21612), pytest.param(0.25, 0.22540, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(("alpha", "exponent"), [(0.5, 0.21612), (0.25, 0.22540)])
 def test_leaky_networks(alpha, exponent):
     theory = mean_field(3.0, alpha=alpha)
     assert abs(theory.exponent / alpha - exponent) < 6e-6 and theory.exponent_error < 1e-6
@@ -188,8 +189,11 @@ def test_shared_areas_of_disks(rng):
         (lambda t: t.mean_field(1.0001, alpha=0.1), "stated errors"),
         (lambda t: t.mean_field(2.0, alpha=1.5), "alpha"),
         (lambda t: t.mean_field(2.0, noise=-0.1), "noise"),
-        (lambda t: t.mean_field(2.0, alpha=0.5, noise=0.1), "alpha < 1"),
-        (lambda t: t.mean_field(2.0, alpha=0.5, connectivity="orthogonal"), "alpha < 1"),
+        (lambda t: t.mean_field(2.0, alpha=0.0, noise=0.1), "averages out"),
+        (lambda t: t.mean_field(5.0, alpha=0.5, noise=5.0), "stated errors"),
+        (lambda t: t.mean_field(1.0, alpha=0.001, noise=0.01), "too many steps"),
+        (lambda t: t.mean_field(1.0, alpha=0.9, noise=1e-7), "too many steps"),
+        (lambda t: t.mean_field(2.0, alpha=0.5, noise=0.1).spectrum(0.5), "unless at rest"),
         (lambda t: t.mean_field(2.0, connectivity="sparse"), "connectivity"),
         (lambda t: t.mean_field(2.0, alpha=0.0).spectrum(0.5), "alpha"),
         (lambda t: t.mean_field(2.0).spectrum(1.5), "fraction"),
