@@ -14,6 +14,8 @@ _HOME = {
     "LSTM": "networks",
     "GRU": "networks",
     "PiecewiseLinear": "networks",
+    "Highway": "networks",
+    "Residual": "networks",
     "Stack": "networks",
     "Bidirectional": "networks",
     "ClosedLoop": "networks",

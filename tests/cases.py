@@ -106,6 +106,8 @@ CASES = [
         names={"W_hh": "W", "b_h": "b"},
         smooth=False,
     ),
+    Case("highway-tanh", "Highway", 2, naive.highway_step, {"activation": "tanh"}),
+    Case("residual-tanh", "Residual", 1, naive.residual_step, {"activation": "tanh"}, {"skip": leaks}),
     Case("lstm", "LSTM", 4, naive.lstm_step, states=2),
     Case("lstm-peephole", "LSTM", 4, naive.lstm_step, extra={"peephole": peepholes}, states=2),
     *(

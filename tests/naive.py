@@ -59,6 +59,18 @@ def piecewise_linear_step(h, x, W_xh, W, b, A):
     return A * h + W @ relu(h) + W_xh @ x + b
 
 
+def highway_step(h, x, W_xh, W_hh, b_h, activation="tanh"):
+    """Srivastava 2015 eq 3 with C = 1 - T, the layer below being the step before: y = H T + x (1 - T)."""
+    a_h, a_t = np.split(W_xh @ x + W_hh @ h + b_h, 2)
+    t = sigmoid(a_t)
+    return ACTIVATIONS[activation](a_h) * t + h * (1 - t)
+
+
+def residual_step(h, x, W_xh, W_hh, b_h, skip=1.0, activation="tanh"):
+    """He 2016 eq 1, y = F(x) + x, over time; 001 has the skip form h' = phi(...) + alpha h."""
+    return ACTIVATIONS[activation](W_hh @ h + W_xh @ x + b_h) + skip * h
+
+
 def lstm_step(state, x, W_xh, W_hh, b_h, peephole=None):
     """000 eq 5-10; the peepholes are those of Gers and of ONNX: i and f see c_{t-1}, o sees c_t. state = [h, c]."""
     h, c = np.split(state, 2)

@@ -12,6 +12,7 @@ from rnndyn.networks.elman import Elman
 from rnndyn.networks.gru import GRU
 from rnndyn.networks.leaky import Leaky
 from rnndyn.networks.lstm import LSTM
+from rnndyn.networks.skipping import Highway, Residual
 
 RANGES = {"tanh": (-1.0, 1.0), "sigmoid": (0.0, 1.0)}
 
@@ -57,8 +58,9 @@ def invariant_box(net, inputs: Box) -> Box | None:
     Returns
     -------
     Box or None
-        For tanh and sigmoid units, leaky ones with alpha <= 1, GRUs, LSTMs without peepholes (their forget gate stays
-        below 1 while h is bounded), and stacks of these. None means that nothing is known.
+        For tanh and sigmoid units, leaky ones with alpha <= 1, highway ones, residual ones with |skip| < 1, GRUs, LSTMs
+        without peepholes (their forget gate stays below 1 while h is bounded), and stacks of these. None means that
+        nothing is known.
     """
     return None
 
@@ -66,6 +68,19 @@ def invariant_box(net, inputs: Box) -> Box | None:
 @invariant_box.register
 def _(net: Elman, inputs: Box) -> Box | None:
     return _range(net) if net.activation in RANGES else None
+
+
+@invariant_box.register
+def _(net: Highway, inputs: Box) -> Box | None:
+    return _range(net) if net.activation in RANGES else None  # h' lies between h and phi(a)
+
+
+@invariant_box.register
+def _(net: Residual, inputs: Box) -> Box | None:
+    if net.activation not in RANGES or (np.abs(net.skip) >= 1).any():
+        return None
+    reach = np.broadcast_to(1 / (1 - np.abs(net.skip.astype(np.float64))), net.hidden_size)  # |h'| <= |skip| |h| + 1
+    return Box(-reach, reach)
 
 
 @invariant_box.register

@@ -9,6 +9,7 @@ from rnndyn.networks.leaky import Leaky
 from rnndyn.networks.lstm import LSTM
 from rnndyn.networks.map import Map
 from rnndyn.networks.piecewise import PiecewiseLinear
+from rnndyn.networks.skipping import Highway, Residual
 
 __all__ = [
     "GRU",
@@ -17,10 +18,12 @@ __all__ = [
     "ClosedLoop",
     "Elman",
     "Gradients",
+    "Highway",
     "Leaky",
     "Linear",
     "Map",
     "Network",
     "PiecewiseLinear",
+    "Residual",
     "Stack",
 ]

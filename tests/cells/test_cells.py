@@ -10,12 +10,14 @@ import numpy as np
 import pytest
 
 import rnndyn.cells
-from rnndyn.cells import elman, gru, leaky, lstm, piecewise
+from rnndyn.cells import elman, gru, highway, leaky, lstm, piecewise, residual
 from rnndyn.cells.contract import Cell
 
 CELLS = [
     *elman.CELLS.values(),
     *leaky.CELLS.values(),
+    *highway.CELLS.values(),
+    *residual.CELLS.values(),
     piecewise.Piecewise,
     *map(lstm.cell, (False, True)),
     *map(gru.cell, ("after", "before")),
