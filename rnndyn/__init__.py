@@ -16,6 +16,8 @@ _HOME = {
     "PiecewiseLinear": "networks",
     "Highway": "networks",
     "Residual": "networks",
+    "SRU": "networks",
+    "QRNN": "networks",
     "Stack": "networks",
     "Bidirectional": "networks",
     "ClosedLoop": "networks",

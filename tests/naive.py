@@ -71,6 +71,28 @@ def residual_step(h, x, W_xh, W_hh, b_h, skip=1.0, activation="tanh"):
     return ACTIVATIONS[activation](W_hh @ h + W_xh @ x + b_h) + skip * h
 
 
+def sru_step(state, x, W_xh, b_h, v=None):
+    """Lei 2018 eq 1-4 with the highway W_k x in the place of x; state = [h, c]."""
+    _, c = np.split(state, 2)
+    a_c, a_f, a_r, a_k = np.split(W_xh @ x + b_h, 4)
+    v_f, v_r = np.zeros((2, c.size)) if v is None else v
+    f = sigmoid(a_f + v_f * c)
+    r = sigmoid(a_r + v_r * c)
+    c = f * c + (1 - f) * a_c
+    return np.concatenate([r * c + (1 - r) * a_k, c])
+
+
+def qrnn_step(state, x, W_xh, b_h, pooling="fo"):
+    """Bradbury 2017 eq 1-4: z, f, o of the input, then f-pooling, h, or fo-pooling, [h, c]."""
+    if pooling == "f":
+        a_z, a_f = np.split(W_xh @ x + b_h, 2)
+        return sigmoid(a_f) * state + (1 - sigmoid(a_f)) * np.tanh(a_z)
+    a_z, a_f, a_o = np.split(W_xh @ x + b_h, 3)
+    _, c = np.split(state, 2)
+    c = sigmoid(a_f) * c + (1 - sigmoid(a_f)) * np.tanh(a_z)
+    return np.concatenate([sigmoid(a_o) * c, c])
+
+
 def lstm_step(state, x, W_xh, W_hh, b_h, peephole=None):
     """000 eq 5-10; the peepholes are those of Gers and of ONNX: i and f see c_{t-1}, o sees c_t. state = [h, c]."""
     h, c = np.split(state, 2)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from rnndyn.networks.compose import Stack
+from rnndyn.networks.elementwise import QRNN
 from rnndyn.networks.elman import Elman
 from rnndyn.networks.gru import GRU
 from rnndyn.networks.leaky import Leaky
@@ -58,9 +59,9 @@ def invariant_box(net, inputs: Box) -> Box | None:
     Returns
     -------
     Box or None
-        For tanh and sigmoid units, leaky ones with alpha <= 1, highway ones, residual ones with |skip| < 1, GRUs, LSTMs
-        without peepholes (their forget gate stays below 1 while h is bounded), and stacks of these. None means that
-        nothing is known.
+        For tanh and sigmoid units, leaky ones with alpha <= 1, highway ones, residual ones with |skip| < 1, GRUs,
+        QRNNs, LSTMs without peepholes (their forget gate stays below 1 while h is bounded), and stacks of these. None
+        means that nothing is known.
     """
     return None
 
@@ -94,9 +95,10 @@ def _(net: Leaky, inputs: Box) -> Box | None:
     return Box(recurrent.low + driven.low + b_h, recurrent.high + driven.high + b_h)
 
 
-@invariant_box.register
-def _(net: GRU, inputs: Box) -> Box | None:
-    return Box(np.full(net.hidden_size, -1.0), np.full(net.hidden_size, 1.0))
+@invariant_box.register(GRU)
+@invariant_box.register(QRNN)
+def _(net, inputs: Box) -> Box | None:
+    return Box(np.full(net.state_size, -1.0), np.full(net.state_size, 1.0))
 
 
 @invariant_box.register

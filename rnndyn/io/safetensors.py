@@ -24,7 +24,7 @@ from rnndyn.networks import Network
 
 ENTRY, VERSION = "rnndyn", 1
 CLASSES = (
-    *("Elman", "Linear", "Leaky", "LSTM", "GRU", "PiecewiseLinear", "Highway", "Residual"),
+    *("Elman", "Linear", "Leaky", "LSTM", "GRU", "PiecewiseLinear", "Highway", "Residual", "SRU", "QRNN"),
     *("Stack", "Bidirectional", "ClosedLoop"),
 )
 DTYPES = ("F16", "F32", "F64")

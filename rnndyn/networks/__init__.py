@@ -3,6 +3,7 @@
 from rnndyn.networks.base import Gradients, Network
 from rnndyn.networks.closed_loop import ClosedLoop
 from rnndyn.networks.compose import Bidirectional, Stack
+from rnndyn.networks.elementwise import QRNN, SRU
 from rnndyn.networks.elman import Elman, Linear
 from rnndyn.networks.gru import GRU
 from rnndyn.networks.leaky import Leaky
@@ -14,6 +15,8 @@ from rnndyn.networks.skipping import Highway, Residual
 __all__ = [
     "GRU",
     "LSTM",
+    "QRNN",
+    "SRU",
     "Bidirectional",
     "ClosedLoop",
     "Elman",

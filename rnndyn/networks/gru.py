@@ -111,5 +111,5 @@ class GRU(CellNetwork):  # numpydoc ignore=PR02
         return np.concatenate([rows[:H], -rows[H : 2 * H], rows[2 * H :]])
 
     @classmethod
-    def _initial_biases(cls, H: int) -> dict[str, np.ndarray]:
-        return {"b_h": np.zeros(3 * H), "b_hn": np.zeros(H)}
+    def _initial_fields(cls, H: int) -> dict[str, np.ndarray]:
+        return {"b_hn": np.zeros(H)}

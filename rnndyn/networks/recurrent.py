@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Any, ClassVar, Self
 
@@ -206,18 +207,30 @@ class CellNetwork(Network):
         outputs = as_integer(output_size, "output_size", minimum=0)
         gain = as_number(gain, "gain", minimum=0.0)
         choice(recurrent, "recurrent", RECURRENT)
-        dtype, rng, G = as_dtype(dtype), as_generator(rng), len(cls.gates)
+        dtype, rng = as_dtype(dtype), as_generator(rng)
         refuse_unknown(cls, fields, cls._fields())
-        drawn: dict[str, Any] = {"W_hh": np.concatenate([recurrent_weights(H, gain, recurrent, rng) for _ in range(G)])}
+        G = len(cls._gates_with(fields))
+        drawn = cls._recurrent_fields(H, G, gain, recurrent, rng)
         drawn["W_xh"] = rng.standard_normal((G * H, inputs)) / math.sqrt(max(inputs, 1))
-        drawn |= cls._initial_biases(H)
+        drawn |= {"b_h": np.zeros(G * H)} | cls._initial_fields(H)
         if outputs:
             drawn |= {"W_hy": rng.standard_normal((outputs, H)) / math.sqrt(H), "b_y": np.zeros(outputs)}
         return cls(**({name: array.astype(dtype) for name, array in drawn.items()} | fields))
 
     @classmethod
-    def _initial_biases(cls, H: int) -> dict[str, np.ndarray]:
-        return {"b_h": np.zeros(len(cls.gates) * H)}
+    def _gates_with(cls, options: Mapping[str, Any]) -> tuple[str, ...]:
+        """`gates` of a network with these options."""
+        return cls.gates
+
+    @classmethod
+    def _recurrent_fields(cls, H: int, G: int, gain: float, kind: str, rng: np.random.Generator) -> dict[str, Any]:
+        """Random recurrent weights of G gates."""
+        return {"W_hh": np.concatenate([recurrent_weights(H, gain, kind, rng) for _ in range(G)])}
+
+    @classmethod
+    def _initial_fields(cls, H: int) -> dict[str, np.ndarray]:
+        """Fields that a random network has besides its weights, and biases that are not zero."""
+        return {}
 
 
 def recurrent_weights(H: int, gain: float, kind: str, rng: np.random.Generator) -> np.ndarray:

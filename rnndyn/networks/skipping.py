@@ -67,7 +67,7 @@ class Highway(CellNetwork):  # numpydoc ignore=PR02
         return highway.cell(self.activation)
 
     @classmethod
-    def _initial_biases(cls, H: int) -> dict[str, np.ndarray]:
+    def _initial_fields(cls, H: int) -> dict[str, np.ndarray]:
         return {"b_h": np.repeat([0.0, -1.0], H)}
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import rnndyn.cells
-from rnndyn.cells import elman, gru, highway, leaky, lstm, piecewise, residual
+from rnndyn.cells import elman, gru, highway, leaky, lstm, piecewise, qrnn, residual, sru
 from rnndyn.cells.contract import Cell
 
 CELLS = [
@@ -18,6 +18,8 @@ CELLS = [
     *leaky.CELLS.values(),
     *highway.CELLS.values(),
     *residual.CELLS.values(),
+    *map(sru.cell, (False, True)),
+    *map(qrnn.cell, ("f", "fo")),
     piecewise.Piecewise,
     *map(lstm.cell, (False, True)),
     *map(gru.cell, ("after", "before")),

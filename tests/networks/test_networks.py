@@ -24,6 +24,9 @@ CELLS = {
     ),
     "highway": lambda **k: rd.Highway.random(H, I, O, rng=1, **k),
     "residual": lambda **k: rd.Residual.random(H, I, O, rng=1, **k),
+    "sru": lambda **k: rd.SRU.random(H, I, O, rng=1, **k),
+    "qrnn": lambda **k: rd.QRNN.random(H, I, O, rng=1, **k),
+    "qrnn-f": lambda **k: rd.QRNN.random(H, I, O, rng=1, pooling="f", **k),
     "piecewise": lambda **k: rd.PiecewiseLinear.random(H, I, O, rng=1, **k),
     "lstm": lambda **k: rd.LSTM.random(H, I, O, rng=1, **k),
     "lstm-peephole": lambda **k: rd.LSTM.random(
@@ -310,14 +313,14 @@ def test_noise_up_to_rounding_is_a_covariance(rng):
 @every_cell
 def test_the_kernels_get_complete_weights(make):
     net = make()
-    gates = {"Highway": 2, "GRU": 3, "LSTM": 4}.get(type(net).__name__, 1)
+    gates = len(net.gates)
     bare = net.replace(**{name: None for name in ("b_h", "b", "b_hn") if name in net.arrays()})
     for one in (net, bare):
         W_xh, W_hh, b_h, b_hn, q = one.cell_weights()
         assert (W_xh.shape, W_hh.shape, b_h.shape) == ((gates * H, I), (gates * H, H), (gates * H,))
         assert (b_hn is None) == (getattr(net, "reset", None) != "after") and q.ndim == 2 and q.shape[1] == H
         peepholes = 0 if getattr(net, "peephole", None) is None else 3
-        assert len(q) == {"Leaky": 1, "Residual": 1, "PiecewiseLinear": 1}.get(type(net).__name__, peepholes)
+        assert len(q) == {"Leaky": 1, "Residual": 1, "SRU": 2, "PiecewiseLinear": 1}.get(type(net).__name__, peepholes)
     assert not bare.cell_weights()[2].any()
     assert isinstance(net.cell, type)
 

@@ -19,7 +19,21 @@ def residual(state, x, p, net):
     return torch.tensor(net.skip) * state + torch.tanh(added)
 
 
-STEPS = {"highway-tanh": highway, "residual-tanh": residual}
+def sru(state, x, p, net):
+    a_c, a_f, a_r, a_k = torch.nn.functional.linear(x, p["W_xh"], p["b_h"]).chunk(4, -1)
+    c = state.chunk(2, -1)[1]
+    gates = torch.sigmoid(torch.stack([a_f, a_r]) + p["v"].unflatten(0, (2,) + (1,) * (x.ndim - 1)) * c)
+    c = torch.lerp(a_c, c, gates[0])
+    return torch.cat([torch.lerp(a_k, c, gates[1]), c], -1)
+
+
+def qrnn(state, x, p, net):
+    z, *gates = torch.nn.functional.linear(x, p["W_xh"], p["b_h"]).chunk(len(net.gates), -1)
+    memory = torch.lerp(torch.tanh(z), state.chunk(len(gates), -1)[-1], torch.sigmoid(gates[0]))
+    return memory if net.pooling == "f" else torch.cat([torch.sigmoid(gates[1]) * memory, memory], -1)
+
+
+STEPS = {"highway-tanh": highway, "residual-tanh": residual, "sru": sru, "qrnn-f": qrnn, "qrnn-fo": qrnn}
 
 
 @pytest.mark.parametrize("name", STEPS)
