@@ -12,6 +12,7 @@ _HOME = {
     "Linear": "networks",
     "Leaky": "networks",
     "LSTM": "networks",
+    "LayerNormLSTM": "networks",
     "GRU": "networks",
     "PiecewiseLinear": "networks",
     "Highway": "networks",

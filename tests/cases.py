@@ -79,6 +79,14 @@ def second_bias(rng, H):
     return 0.5 * rng.standard_normal(H)
 
 
+def gain(rng, H):
+    return rng.uniform(0.5, 1.5, H)
+
+
+def gains(rng, H):
+    return rng.uniform(0.5, 1.5, 4 * H)
+
+
 CASES = [
     *(
         Case(f"elman-{a}", "Elman", 1, naive.elman_step, {"activation": a}, smooth=a != "relu")
@@ -124,7 +132,16 @@ CASES = [
         for write in ("keep", "write")
     ),
 ]
-BY_NAME = {case.name: case for case in CASES}
+# Not pointwise, so not of the kernels.
+LAYER_NORM = Case(
+    "layer-norm-lstm",
+    "LayerNormLSTM",
+    4,
+    naive.layer_norm_lstm_step,
+    extra={"gain_x": gains, "gain_h": gains, "gain_c": gain, "b_c": second_bias},
+    states=2,
+)
+BY_NAME = {case.name: case for case in [*CASES, LAYER_NORM]}
 # One of each kind of cell, where every activation would only cost compile time.
 FAMILIES = [
     BY_NAME[name]

@@ -106,6 +106,19 @@ def lstm_step(state, x, W_xh, W_hh, b_h, peephole=None):
     return np.concatenate([o * np.tanh(c), c])
 
 
+def layer_norm_lstm_step(state, x, W_xh, W_hh, b_h, gain_x, gain_h, gain_c, b_c):
+    """Ba 2016 eq 20-22, gates in PyTorch's order and the biases of the sums in one; eq 4 with PyTorch's 1e-5."""
+
+    def normalised(z):
+        mean = np.sum(z) / z.size
+        return (z - mean) / np.sqrt(np.sum((z - mean) ** 2) / z.size + 1e-5)
+
+    h, c = np.split(state, 2)
+    a_i, a_f, a_g, a_o = np.split(gain_h * normalised(W_hh @ h) + gain_x * normalised(W_xh @ x) + b_h, 4)
+    c = sigmoid(a_f) * c + sigmoid(a_i) * np.tanh(a_g)
+    return np.concatenate([sigmoid(a_o) * np.tanh(gain_c * normalised(c) + b_c), c])
+
+
 def gru_step(h, x, W_xh, W_hh, b_h, b_hn=0.0, reset="after", update="keep"):
     """000 eq 11-14 are reset="before", update="write"; PyTorch's documentation has reset="after", update="keep"."""
     u_r, u_z, u_n = np.split(W_xh @ x + b_h, 3)

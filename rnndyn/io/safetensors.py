@@ -24,7 +24,19 @@ from rnndyn.networks import Network
 
 ENTRY, VERSION = "rnndyn", 1
 CLASSES = (
-    *("Elman", "Linear", "Leaky", "LSTM", "GRU", "PiecewiseLinear", "Highway", "Residual", "SRU", "QRNN"),
+    *(
+        "Elman",
+        "Linear",
+        "Leaky",
+        "LSTM",
+        "GRU",
+        "PiecewiseLinear",
+        "Highway",
+        "Residual",
+        "SRU",
+        "QRNN",
+        "LayerNormLSTM",
+    ),
     *("Stack", "Bidirectional", "ClosedLoop"),
 )
 DTYPES = ("F16", "F32", "F64")

@@ -6,6 +6,7 @@ from rnndyn.networks.compose import Bidirectional, Stack
 from rnndyn.networks.elementwise import QRNN, SRU
 from rnndyn.networks.elman import Elman, Linear
 from rnndyn.networks.gru import GRU
+from rnndyn.networks.layer_norm import LayerNormLSTM
 from rnndyn.networks.leaky import Leaky
 from rnndyn.networks.lstm import LSTM
 from rnndyn.networks.map import Map
@@ -22,6 +23,7 @@ __all__ = [
     "Elman",
     "Gradients",
     "Highway",
+    "LayerNormLSTM",
     "Leaky",
     "Linear",
     "Map",

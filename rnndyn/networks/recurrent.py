@@ -17,12 +17,8 @@ OUTPUT_ACTIVATIONS = ("identity", "softmax", "sigmoid")
 RECURRENT = ("gaussian", "orthogonal", "identity", "xavier")
 
 
-class CellNetwork(Network):
-    """Base of the networks that have one cell and a linear recurrence ``W_xh x``, ``W_hh h``.
-
-    The equation of the cell is in `rnndyn.cells`; `cell` names it, `cell_weights` gives its parameters in the one
-    form in which it is written, and `fold_gradients` takes gradients from that form back to the fields.
-    """
+class RecurrentNetwork(Network):
+    """Base of the networks of one layer with a linear recurrence ``W_xh x``, ``W_hh h``: fields, sizes, random ones."""
 
     gates: ClassVar[tuple[str, ...]] = ("h",)
     """The blocks of H rows in W_xh, W_hh and b_h, in order."""
@@ -63,90 +59,6 @@ class CellNetwork(Network):
     def input_size(self) -> int:
         """Number of inputs I; 0: autonomous."""
         return self.W_xh.shape[1]
-
-    # --- for the kernels ----------------------------------------------------------------------------------------------
-
-    @property
-    def cell(self) -> Any:
-        """The class in `rnndyn.cells` that holds the equation."""
-        raise NotImplementedError
-
-    def cell_weights(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray | None, np.ndarray]:
-        """Return what the cell's equation takes, in the one form in which it is written.
-
-        Returns
-        -------
-        W_xh : (G*H, I)
-            Input weights.
-        W_hh : (G*H, H)
-            Recurrent weights.
-        b_h : (G*H,)
-            Zeros where the network has no biases.
-        b_hn : (H,) or None
-            Second bias of a GRU's candidate, zeros where it has none; None for other cells.
-        q : (Q, H)
-            Per-unit parameters: alpha of `Leaky` (Q = 1), peepholes of `LSTM` (Q = 3), else Q = 0.
-        """
-        b_h = np.zeros(len(self.W_hh), self.dtype) if self.b_h is None else self.b_h
-        return self.W_xh, self.W_hh, b_h, None, self._unit_parameters()
-
-    def _unit_parameters(self) -> np.ndarray:
-        """Per-unit parameters other than biases, (Q, H)."""
-        return np.zeros((0, self.hidden_size), self.dtype)
-
-    def _unit_gradients(self, q: np.ndarray) -> dict[str, np.ndarray]:
-        """Gradients of the fields that `_unit_parameters` is made of, from that of q (Q, H)."""
-        return {}
-
-    def fold_gradients(self, W_xh, W_hh, b_h, b_hn=None, q=None, W_hy=None, b_y=None) -> Gradients:
-        """Return gradients by field, from gradients with respect to what `cell_weights` gives and to the read-out.
-
-        Parameters
-        ----------
-        W_xh, W_hh, b_h, b_hn, q
-            dL/d of what `cell_weights` gives, of the same shapes.
-        W_hy, b_y
-            dL/d of the read-out; None where the loss does not depend on it, which gives zeros.
-
-        Returns
-        -------
-        Gradients
-            For each field that is present dL/dfield, of the shape of the field.
-        """
-        given = {"W_xh": W_xh, "W_hh": W_hh, "b_h": b_h, "b_hn": b_hn, "W_hy": W_hy, "b_y": b_y}
-        if q is not None:
-            given |= self._unit_gradients(q)
-        present = {name: given.get(name) for name in self._own()}
-        for name in self.arrays():
-            if present[name] is None:  # an array that the loss does not depend on
-                present[name] = np.zeros_like(getattr(self, name))
-        return Gradients(dict.fromkeys(self._dims) | present, constant=self._constant)
-
-    @cached_property
-    def layout(self) -> Any:
-        """Weights in the layout that the kernels read, made once a network.
-
-        Returns
-        -------
-        Layout
-            See `rnndyn.kernels.pack`.
-        """
-        from rnndyn.kernels.pack import layout
-
-        return layout(self)
-
-    @cached_property
-    def cuda_layout(self) -> Any:
-        """The same in device memory.
-
-        Returns
-        -------
-        Layout
-            See `rnndyn.kernels.cuda.pack`.
-        """
-        from rnndyn.kernels.cuda.pack import layout
-
-        return layout(self)
 
     # --- random networks ----------------------------------------------------------------------------------------------
 
@@ -231,6 +143,96 @@ class CellNetwork(Network):
     def _initial_fields(cls, H: int) -> dict[str, np.ndarray]:
         """Fields that a random network has besides its weights, and biases that are not zero."""
         return {}
+
+
+class CellNetwork(RecurrentNetwork):
+    """Base of the networks that have one cell, which kernels run.
+
+    The equation of the cell is in `rnndyn.cells`; `cell` names it, `cell_weights` gives its parameters in the one
+    form in which it is written, and `fold_gradients` takes gradients from that form back to the fields.
+    """
+
+    @property
+    def cell(self) -> Any:
+        """The class in `rnndyn.cells` that holds the equation."""
+        raise NotImplementedError
+
+    def cell_weights(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray | None, np.ndarray]:
+        """Return what the cell's equation takes, in the one form in which it is written.
+
+        Returns
+        -------
+        W_xh : (G*H, I)
+            Input weights.
+        W_hh : (G*H, H)
+            Recurrent weights.
+        b_h : (G*H,)
+            Zeros where the network has no biases.
+        b_hn : (H,) or None
+            Second bias of a GRU's candidate, zeros where it has none; None for other cells.
+        q : (Q, H)
+            Per-unit parameters: alpha of `Leaky` (Q = 1), peepholes of `LSTM` (Q = 3), else Q = 0.
+        """
+        b_h = np.zeros(len(self.W_hh), self.dtype) if self.b_h is None else self.b_h
+        return self.W_xh, self.W_hh, b_h, None, self._unit_parameters()
+
+    def _unit_parameters(self) -> np.ndarray:
+        """Per-unit parameters other than biases, (Q, H)."""
+        return np.zeros((0, self.hidden_size), self.dtype)
+
+    def _unit_gradients(self, q: np.ndarray) -> dict[str, np.ndarray]:
+        """Gradients of the fields that `_unit_parameters` is made of, from that of q (Q, H)."""
+        return {}
+
+    def fold_gradients(self, W_xh, W_hh, b_h, b_hn=None, q=None, W_hy=None, b_y=None) -> Gradients:
+        """Return gradients by field, from gradients with respect to what `cell_weights` gives and to the read-out.
+
+        Parameters
+        ----------
+        W_xh, W_hh, b_h, b_hn, q
+            dL/d of what `cell_weights` gives, of the same shapes.
+        W_hy, b_y
+            dL/d of the read-out; None where the loss does not depend on it, which gives zeros.
+
+        Returns
+        -------
+        Gradients
+            For each field that is present dL/dfield, of the shape of the field.
+        """
+        given = {"W_xh": W_xh, "W_hh": W_hh, "b_h": b_h, "b_hn": b_hn, "W_hy": W_hy, "b_y": b_y}
+        if q is not None:
+            given |= self._unit_gradients(q)
+        present = {name: given.get(name) for name in self._own()}
+        for name in self.arrays():
+            if present[name] is None:  # an array that the loss does not depend on
+                present[name] = np.zeros_like(getattr(self, name))
+        return Gradients(dict.fromkeys(self._dims) | present, constant=self._constant)
+
+    @cached_property
+    def layout(self) -> Any:
+        """Weights in the layout that the kernels read, made once a network.
+
+        Returns
+        -------
+        Layout
+            See `rnndyn.kernels.pack`.
+        """
+        from rnndyn.kernels.pack import layout
+
+        return layout(self)
+
+    @cached_property
+    def cuda_layout(self) -> Any:
+        """The same in device memory.
+
+        Returns
+        -------
+        Layout
+            See `rnndyn.kernels.cuda.pack`.
+        """
+        from rnndyn.kernels.cuda.pack import layout
+
+        return layout(self)
 
 
 def recurrent_weights(H: int, gain: float, kind: str, rng: np.random.Generator) -> np.ndarray:

@@ -22,6 +22,7 @@ CELLS = [
     *map(qrnn.cell, ("f", "fo")),
     piecewise.Piecewise,
     *map(lstm.cell, (False, True)),
+    lstm.Output,
     *map(gru.cell, ("after", "before")),
 ]
 STAGED = [cell for cell in CELLS if cell.rate is not None]

@@ -35,6 +35,7 @@ CELLS = {
     "gru": lambda **k: rd.GRU.random(H, I, O, rng=1, **k),
     "gru-write": lambda **k: rd.GRU.random(H, I, O, rng=1, reset="before", update="write", **k),
 }
+NORMALISED = {"layer-norm": lambda **k: rd.LayerNormLSTM.random(H, I, O, rng=1, **k)}
 COMPOSED = {
     "stack": lambda **k: rd.Stack.random(H, I, O, layers=3, cell=rd.LSTM, rng=1, **k),
     "bidirectional": lambda **k: rd.Bidirectional.random(H, I, O, cell=rd.Leaky, rng=1, **k),
@@ -43,7 +44,8 @@ COMPOSED = {
     ),
 }
 every_cell = pytest.mark.parametrize("make", CELLS.values(), ids=CELLS.keys())
-every_network = pytest.mark.parametrize("make", (CELLS | COMPOSED).values(), ids=(CELLS | COMPOSED).keys())
+ALL = CELLS | NORMALISED | COMPOSED
+every_network = pytest.mark.parametrize("make", ALL.values(), ids=ALL.keys())
 
 
 @every_network

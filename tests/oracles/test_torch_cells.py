@@ -33,11 +33,23 @@ def qrnn(state, x, p, net):
     return memory if net.pooling == "f" else torch.cat([torch.sigmoid(gates[1]) * memory, memory], -1)
 
 
+def layer_norm_lstm(state, x, p, net):
+    def normalised(z, gain, bias=None):
+        return torch.nn.functional.layer_norm(z, z.shape[-1:], gain, bias)
+
+    h, c = state.chunk(2, -1)
+    a = normalised(x @ p["W_xh"].T, p["gain_x"]) + normalised(h @ p["W_hh"].T, p["gain_h"], p["b_h"])
+    i, f, g, o = a.chunk(4, -1)
+    c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+    return torch.cat([torch.sigmoid(o) * torch.tanh(normalised(c, p["gain_c"], p["b_c"])), c], -1)
+
+
 STEPS = {"highway-tanh": highway, "residual-tanh": residual, "sru": sru, "qrnn-f": qrnn, "qrnn-fo": qrnn}
+STEPS |= {"layer-norm-lstm": layer_norm_lstm}
 
 
 @pytest.mark.parametrize("name", STEPS)
-@pytest.mark.parametrize(("H", "B", "T"), [(1, 1, 1), (17, 3, 12), (32, 9, 20)])
+@pytest.mark.parametrize(("H", "B", "T"), [(2, 1, 1), (17, 3, 12), (32, 9, 20)])
 def test_runs_and_gradients_are_those_of_autograd(name, H, B, T, rng):
     net = BY_NAME[name].network(rng, H, 3, 2)
     inputs, targets = rng.standard_normal((B, T, 3)), rng.standard_normal((B, T, 2))
