@@ -30,6 +30,7 @@ _HOME = {
     "train": "training.train",
     "SGD": "training.optimisers",
     "Adam": "training.optimisers",
+    "Dropout": "training.dropout",
     "schedules": "training",
     "from_torch": "io.torch",
     "to_torch": "io.torch",
