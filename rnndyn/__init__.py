@@ -32,6 +32,7 @@ _HOME = {
     "Adam": "training.optimisers",
     "Dropout": "training.dropout",
     "schedules": "training",
+    "initial": "networks",
     "from_torch": "io.torch",
     "to_torch": "io.torch",
     "save": "io.safetensors",

@@ -150,11 +150,13 @@ FAMILIES = [
         "leaky-rate-relu",
         "leaky-voltage-tanh",
         "piecewise-linear",
+        "sru",
         "lstm-peephole",
         "gru-after-keep",
         "gru-before-write",
     )
 ]
+COUPLED = [case for case in FAMILIES if "W_hh" in case.weights]  # whose units see one another
 SMOOTH = [case for case in CASES if case.smooth]
 
 

@@ -18,6 +18,8 @@ GATES = {"f": ("z", "f"), "fo": ("z", "f", "o")}  # of a QRNN, by its pooling
 class ElementwiseNetwork(CellNetwork):
     """Base of the networks that only the input drives: they have no recurrent weights."""
 
+    memory_gates = {"f": 1}
+
     def _complete(self, arrays: dict[str, np.ndarray]) -> None:
         if "W_xh" not in arrays:
             raise TypeError("W_xh is None: the input weights are wanted, which alone drive the units")

@@ -70,6 +70,7 @@ class LayerNormLSTM(RecurrentNetwork):  # numpydoc ignore=PR02
     b_y: Any = None
 
     gates = ("i", "f", "g", "o")
+    memory_gates = {"f": 1, "i": -1}
     _dims = RecurrentNetwork._dims | {"gain_x": ("gate",), "gain_h": ("gate",), "gain_c": ("unit",), "b_c": ("unit",)}
 
     def _complete(self, arrays: dict[str, np.ndarray]) -> None:

@@ -55,6 +55,7 @@ class LSTM(CellNetwork):  # numpydoc ignore=PR02
     b_y: Any = None
 
     gates = ("i", "f", "g", "o")
+    memory_gates = {"f": 1, "i": -1}
     _dims = CellNetwork._dims | {"peephole": ("peephole", "unit")}
 
     def _measure(self, arrays: dict[str, np.ndarray]) -> dict[str, int]:

@@ -22,6 +22,8 @@ class RecurrentNetwork(Network):
 
     gates: ClassVar[tuple[str, ...]] = ("h",)
     """The blocks of H rows in W_xh, W_hh and b_h, in order."""
+    memory_gates: ClassVar[Mapping[str, int]] = {}
+    """The gates that decide how long a state lasts: 1 for one that keeps it, -1 for one that writes over it."""
 
     W_xh: Any
     W_hh: Any

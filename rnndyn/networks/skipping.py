@@ -57,6 +57,7 @@ class Highway(CellNetwork):  # numpydoc ignore=PR02
     b_y: Any = None
 
     gates = ("h", "t")
+    memory_gates = {"t": -1}
     _choices = {"activation": ACTIVATIONS}
 
     @property
