@@ -130,6 +130,16 @@ def test_fixed_points_are_fixed_and_have_their_eigenvalues(rng):
         assert np.abs(np.sort_complex(values) - wanted).max() < 1e-8
 
 
+def test_gains_do_not_decay():
+    """A penalty on them would be one on the outputs; the weights themselves lose by it, though only in scale."""
+    net = rd.LayerNormLSTM.random(3, 2, rng=0)
+    x, y = np.zeros((1, 4, 2)), rd.run(net, np.zeros((1, 4, 2))).hidden.values  # so the gradient is zero
+    trained = rd.train(net, x, y, optimizer=rd.SGD(0.1, weight_decay=0.5), steps=1)[0]
+    for name, array in net.arrays().items():
+        kept = 0.95 if name.startswith("W") else 1.0
+        assert np.abs(getattr(trained, name) - kept * array).max() < 1e-15, name
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
