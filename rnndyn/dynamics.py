@@ -1,7 +1,8 @@
 """What analyses ask of any network, on plain arrays: run it, step it, linearise it.
 
-Each function serves cell networks, :class:`~rnndyn.networks.Stack`, :class:`~rnndyn.networks.ClosedLoop` and
-:class:`~rnndyn.networks.Map`; :class:`~rnndyn.networks.Bidirectional` can be run, but has no step of its own.
+Each function serves cell networks, :class:`~rnndyn.networks.LayerNormLSTM`, :class:`~rnndyn.networks.Stack`,
+:class:`~rnndyn.networks.ClosedLoop` and :class:`~rnndyn.networks.Map`; :class:`~rnndyn.networks.Bidirectional` can be
+run, but has no step of its own.
 """
 
 from __future__ import annotations
@@ -14,9 +15,11 @@ from rnndyn.devices import on_gpu, processor_only
 from rnndyn.losses import activate, pull_activation
 from rnndyn.networks.closed_loop import ClosedLoop
 from rnndyn.networks.compose import Bidirectional, Stack
+from rnndyn.networks.layer_norm import LayerNormLSTM
 from rnndyn.networks.map import Map, forward_map, jacobian_map, step_map, tangent_map
 from rnndyn.networks.recurrent import CellNetwork
 from rnndyn.passes import add_products, gate_matrices, local_derivatives, no_inputs, run_states
+from rnndyn.passes_layer_norm import Step
 from rnndyn.readout import Readout
 
 
@@ -345,6 +348,30 @@ def _(net: Map, x, s0, steps, lengths=None):
 step.register(Map)(step_map)
 jacobian.register(Map)(jacobian_map)
 tangent.register(Map)(tangent_map)
+
+
+@forward.register
+def _(net: LayerNormLSTM, x, s0, steps, lengths=None):
+    processor_only("a LayerNormLSTM")
+    states, s = np.empty((len(s0), steps, net.state_size), net.dtype), s0
+    for t in range(steps):
+        s = states[:, t] = Step(net, s, None if x is None else x[:, t]).after
+    return states
+
+
+@jacobian.register
+def _(net: LayerNormLSTM, s, x, wrt="state"):
+    size = net.state_size if wrt == "state" else net.input_size
+    eye = np.broadcast_to(np.eye(size, dtype=net.dtype), (len(s), size, size))
+    still = np.zeros((len(s), size, net.state_size), net.dtype)
+    made = Step(net, s, x)
+    return np.ascontiguousarray((made.push(eye) if wrt == "state" else made.push(still, eye)).swapaxes(1, 2))
+
+
+@tangent.register
+def _(net: LayerNormLSTM, s, x, Q):
+    made = Step(net, s, x)
+    return made.after, np.ascontiguousarray(made.push(Q.swapaxes(1, 2)).swapaxes(1, 2))
 
 
 def hidden_of(net, states):

@@ -130,6 +130,7 @@ class Problem:
     def __init__(self, net, x, s0, steps, targets, loss, weight, lengths):
         self.net, self.x, self.s0, self.steps, self.lengths = net, x, s0, steps, lengths
         self.targets, self.loss, self.weight = targets, loss, weight
+        self.shown = None  # factors (batch, time, unit) of the hidden states that the read-out sees
         self.readout = Readout(net)
         self.sums = sums_for(net, len(s0))
         self.values = np.zeros((len(s0), steps))
@@ -198,7 +199,11 @@ class Problem:
     def outputs(self):
         """Sums of the read-out (batch, time, output) at all times, before their activation."""
         states = forward(self.net, self.inputs(0, self.steps), self.s0, self.steps, self.lengths)
-        return self.readout.sums(np.ascontiguousarray(hidden_of(self.net, states)))
+        return self.readout.sums(np.ascontiguousarray(self.seen(hidden_of(self.net, states), 0, self.steps)))
+
+    def seen(self, hidden, start, stop):
+        """What the read-out sees of hidden states (batch, time, unit), or their adjoint, at some times."""
+        return hidden if self.shown is None else hidden * self.shown[:, start:stop]
 
     def whole(self):
         """Value and dL/dz of a loss that looks at all outputs at once."""
@@ -207,7 +212,7 @@ class Problem:
 
     def losses(self, tape, window, derivative):
         """dL/dh (batch, time, unit) of a window; its values and the read-out's gradient are added up on the way."""
-        hidden = tape.hidden
+        hidden = self.seen(tape.hidden, window.start, window.stop)
         first = window.counted - window.start
         z = self.readout.sums(hidden)
         times = slice(window.counted, window.stop)
@@ -220,7 +225,7 @@ class Problem:
             g = g * (np.broadcast_to(weight, values.shape)[:, :, None] / len(self.s0)).astype(self.net.dtype)
         whole = np.zeros(z.shape, self.net.dtype)
         whole[:, first:] = g
-        return self.readout.pull(whole, hidden)
+        return self.seen(self.readout.pull(whole, hidden), window.start, window.stop)
 
 
 def backprop(net, x, g, s0):

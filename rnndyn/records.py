@@ -6,10 +6,12 @@ from functools import singledispatch
 
 import numpy as np
 
-from rnndyn.devices import on_gpu
+from rnndyn import passes_layer_norm
+from rnndyn.devices import on_gpu, processor_only
 from rnndyn.dynamics import forward, jacobian, mirrored
 from rnndyn.networks.base import Gradients
 from rnndyn.networks.compose import Bidirectional, Stack
+from rnndyn.networks.layer_norm import LayerNormLSTM
 from rnndyn.networks.leaves import flatten, rebuild
 from rnndyn.networks.map import Map
 from rnndyn.networks.recurrent import CellNetwork
@@ -45,6 +47,17 @@ def _(net: CellNetwork, batch):
 
         return passes_cuda.DeviceSums(net, batch)
     return WeightSums(net, batch)
+
+
+@record.register
+def _(net: LayerNormLSTM, x, s0, window, lengths):
+    processor_only("a LayerNormLSTM")
+    return passes_layer_norm.Tape(net, x, s0, window.stop - window.start)
+
+
+@sums_for.register
+def _(net: LayerNormLSTM, batch):
+    return passes_layer_norm.Sums(net)
 
 
 class StackTape:

@@ -24,6 +24,7 @@ class Case(NamedTuple):
     extra: dict[str, Callable] = {}  # further array fields: name -> (rng, H) -> array
     states: int = 1
     names: dict[str, str] = {}  # where the class has other names for W_hh and b_h
+    weights: tuple[str, ...] = ("W_xh", "W_hh", "b_h")  # those that there are
     smooth: bool = True  # a complex step may meet a kink of the others
 
     def network(self, rng, hidden_size, input_size=0, output_size=0, dtype="float64", **fields):
@@ -34,7 +35,7 @@ class Case(NamedTuple):
             "W_hh": rng.standard_normal((rows, H)) / np.sqrt(H),
             "b_h": 0.5 * rng.standard_normal(rows),
         }
-        arrays = {self.names.get(field, field): array for field, array in arrays.items()}
+        arrays = {self.names.get(field, field): arrays[field] for field in self.weights}
         arrays |= {field: draw(rng, H) for field, draw in self.extra.items()}
         if output_size:
             arrays["W_hy"] = rng.standard_normal((output_size, H)) / np.sqrt(H)
@@ -45,7 +46,7 @@ class Case(NamedTuple):
 
     def parameters(self, net):
         """The fields of the network that the naive step takes, in float64."""
-        names = (*(self.names.get(field, field) for field in ("W_xh", "W_hh", "b_h")), *self.extra)
+        names = (*(self.names.get(field, field) for field in self.weights), *self.extra)
         return {field: np.asarray(getattr(net, field), np.float64) for field in names}
 
     def states_by_hand(self, net, s0, inputs):
@@ -70,8 +71,20 @@ def peepholes(rng, H):
     return 0.7 * rng.standard_normal((3, H))
 
 
+def pairs(rng, H):
+    return 0.7 * rng.standard_normal((2, H))
+
+
 def second_bias(rng, H):
     return 0.5 * rng.standard_normal(H)
+
+
+def gain(rng, H):
+    return rng.uniform(0.5, 1.5, H)
+
+
+def gains(rng, H):
+    return rng.uniform(0.5, 1.5, 4 * H)
 
 
 CASES = [
@@ -106,6 +119,11 @@ CASES = [
         names={"W_hh": "W", "b_h": "b"},
         smooth=False,
     ),
+    Case("highway-tanh", "Highway", 2, naive.highway_step, {"activation": "tanh"}),
+    Case("residual-tanh", "Residual", 1, naive.residual_step, {"activation": "tanh"}, {"skip": leaks}),
+    Case("sru", "SRU", 4, naive.sru_step, extra={"v": pairs}, states=2, weights=("W_xh", "b_h")),
+    Case("qrnn-f", "QRNN", 2, naive.qrnn_step, {"pooling": "f"}, weights=("W_xh", "b_h")),
+    Case("qrnn-fo", "QRNN", 3, naive.qrnn_step, {"pooling": "fo"}, states=2, weights=("W_xh", "b_h")),
     Case("lstm", "LSTM", 4, naive.lstm_step, states=2),
     Case("lstm-peephole", "LSTM", 4, naive.lstm_step, extra={"peephole": peepholes}, states=2),
     *(
@@ -114,7 +132,16 @@ CASES = [
         for write in ("keep", "write")
     ),
 ]
-BY_NAME = {case.name: case for case in CASES}
+# Not pointwise, so not of the kernels.
+LAYER_NORM = Case(
+    "layer-norm-lstm",
+    "LayerNormLSTM",
+    4,
+    naive.layer_norm_lstm_step,
+    extra={"gain_x": gains, "gain_h": gains, "gain_c": gain, "b_c": second_bias},
+    states=2,
+)
+BY_NAME = {case.name: case for case in [*CASES, LAYER_NORM]}
 # One of each kind of cell, where every activation would only cost compile time.
 FAMILIES = [
     BY_NAME[name]
@@ -123,11 +150,13 @@ FAMILIES = [
         "leaky-rate-relu",
         "leaky-voltage-tanh",
         "piecewise-linear",
+        "sru",
         "lstm-peephole",
         "gru-after-keep",
         "gru-before-write",
     )
 ]
+COUPLED = [case for case in FAMILIES if "W_hh" in case.weights]  # whose units see one another
 SMOOTH = [case for case in CASES if case.smooth]
 
 

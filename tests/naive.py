@@ -59,6 +59,40 @@ def piecewise_linear_step(h, x, W_xh, W, b, A):
     return A * h + W @ relu(h) + W_xh @ x + b
 
 
+def highway_step(h, x, W_xh, W_hh, b_h, activation="tanh"):
+    """Srivastava 2015 eq 3 with C = 1 - T, the layer below being the step before: y = H T + x (1 - T)."""
+    a_h, a_t = np.split(W_xh @ x + W_hh @ h + b_h, 2)
+    t = sigmoid(a_t)
+    return ACTIVATIONS[activation](a_h) * t + h * (1 - t)
+
+
+def residual_step(h, x, W_xh, W_hh, b_h, skip=1.0, activation="tanh"):
+    """He 2016 eq 1, y = F(x) + x, over time; 001 has the skip form h' = phi(...) + alpha h."""
+    return ACTIVATIONS[activation](W_hh @ h + W_xh @ x + b_h) + skip * h
+
+
+def sru_step(state, x, W_xh, b_h, v=None):
+    """Lei 2018 eq 1-4 with the highway W_k x in the place of x; state = [h, c]."""
+    _, c = np.split(state, 2)
+    a_c, a_f, a_r, a_k = np.split(W_xh @ x + b_h, 4)
+    v_f, v_r = np.zeros((2, c.size)) if v is None else v
+    f = sigmoid(a_f + v_f * c)
+    r = sigmoid(a_r + v_r * c)
+    c = f * c + (1 - f) * a_c
+    return np.concatenate([r * c + (1 - r) * a_k, c])
+
+
+def qrnn_step(state, x, W_xh, b_h, pooling="fo"):
+    """Bradbury 2017 eq 1-4: z, f, o of the input, then f-pooling, h, or fo-pooling, [h, c]."""
+    if pooling == "f":
+        a_z, a_f = np.split(W_xh @ x + b_h, 2)
+        return sigmoid(a_f) * state + (1 - sigmoid(a_f)) * np.tanh(a_z)
+    a_z, a_f, a_o = np.split(W_xh @ x + b_h, 3)
+    _, c = np.split(state, 2)
+    c = sigmoid(a_f) * c + (1 - sigmoid(a_f)) * np.tanh(a_z)
+    return np.concatenate([sigmoid(a_o) * c, c])
+
+
 def lstm_step(state, x, W_xh, W_hh, b_h, peephole=None):
     """000 eq 5-10; the peepholes are those of Gers and of ONNX: i and f see c_{t-1}, o sees c_t. state = [h, c]."""
     h, c = np.split(state, 2)
@@ -70,6 +104,19 @@ def lstm_step(state, x, W_xh, W_hh, b_h, peephole=None):
     c = f * c + i * g
     o = sigmoid(a_o + p_o * c)
     return np.concatenate([o * np.tanh(c), c])
+
+
+def layer_norm_lstm_step(state, x, W_xh, W_hh, b_h, gain_x, gain_h, gain_c, b_c):
+    """Ba 2016 eq 20-22, gates in PyTorch's order and the biases of the sums in one; eq 4 with PyTorch's 1e-5."""
+
+    def normalised(z):
+        mean = np.sum(z) / z.size
+        return (z - mean) / np.sqrt(np.sum((z - mean) ** 2) / z.size + 1e-5)
+
+    h, c = np.split(state, 2)
+    a_i, a_f, a_g, a_o = np.split(gain_h * normalised(W_hh @ h) + gain_x * normalised(W_xh @ x) + b_h, 4)
+    c = sigmoid(a_f) * c + sigmoid(a_i) * np.tanh(a_g)
+    return np.concatenate([sigmoid(a_o) * np.tanh(gain_c * normalised(c) + b_c), c])
 
 
 def gru_step(h, x, W_xh, W_hh, b_h, b_hn=0.0, reset="after", update="keep"):

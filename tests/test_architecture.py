@@ -28,6 +28,7 @@ LEVELS = [
         "devices",
         "passes",
         "passes_cuda",
+        "passes_layer_norm",
         "roots",
         "records",
         "readout",

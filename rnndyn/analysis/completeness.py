@@ -8,10 +8,13 @@ from typing import NamedTuple
 import numpy as np
 
 from rnndyn.networks.compose import Stack
+from rnndyn.networks.elementwise import QRNN
 from rnndyn.networks.elman import Elman
 from rnndyn.networks.gru import GRU
+from rnndyn.networks.layer_norm import LayerNormLSTM
 from rnndyn.networks.leaky import Leaky
 from rnndyn.networks.lstm import LSTM
+from rnndyn.networks.skipping import Highway, Residual
 
 RANGES = {"tanh": (-1.0, 1.0), "sigmoid": (0.0, 1.0)}
 
@@ -57,8 +60,9 @@ def invariant_box(net, inputs: Box) -> Box | None:
     Returns
     -------
     Box or None
-        For tanh and sigmoid units, leaky ones with alpha <= 1, GRUs, LSTMs without peepholes (their forget gate stays
-        below 1 while h is bounded), and stacks of these. None means that nothing is known.
+        For tanh and sigmoid units, leaky ones with alpha <= 1, highway ones, residual ones with |skip| < 1, GRUs,
+        QRNNs, LSTMs without peepholes (their forget gate stays below 1 while h is bounded, or under layer
+        normalisation), and stacks of these. None means that nothing is known.
     """
     return None
 
@@ -66,6 +70,19 @@ def invariant_box(net, inputs: Box) -> Box | None:
 @invariant_box.register
 def _(net: Elman, inputs: Box) -> Box | None:
     return _range(net) if net.activation in RANGES else None
+
+
+@invariant_box.register
+def _(net: Highway, inputs: Box) -> Box | None:
+    return _range(net) if net.activation in RANGES else None  # h' lies between h and phi(a)
+
+
+@invariant_box.register
+def _(net: Residual, inputs: Box) -> Box | None:
+    if net.activation not in RANGES or (np.abs(net.skip) >= 1).any():
+        return None
+    reach = np.broadcast_to(1 / (1 - np.abs(net.skip.astype(np.float64))), net.hidden_size)  # |h'| <= |skip| |h| + 1
+    return Box(-reach, reach)
 
 
 @invariant_box.register
@@ -79,9 +96,10 @@ def _(net: Leaky, inputs: Box) -> Box | None:
     return Box(recurrent.low + driven.low + b_h, recurrent.high + driven.high + b_h)
 
 
-@invariant_box.register
-def _(net: GRU, inputs: Box) -> Box | None:
-    return Box(np.full(net.hidden_size, -1.0), np.full(net.hidden_size, 1.0))
+@invariant_box.register(GRU)
+@invariant_box.register(QRNN)
+def _(net, inputs: Box) -> Box | None:
+    return Box(np.full(net.state_size, -1.0), np.full(net.state_size, 1.0))
 
 
 @invariant_box.register
@@ -92,9 +110,22 @@ def _(net: LSTM, inputs: Box) -> Box | None:
     forget = slice(size, 2 * size)
     W_xh, W_hh, b_h = net.cell_weights()[:3]
     h = Box(np.full(size, -1.0), np.full(size, 1.0))
+    return _forgetting(h.image(W_hh[forget]).high + inputs.image(W_xh[forget]).high + b_h[forget])
+
+
+@invariant_box.register
+def _(net: LayerNormLSTM, inputs: Box) -> Box | None:
+    forget = slice(net.hidden_size, 2 * net.hidden_size)
+    gains = np.abs(net.gain_x[forget]).astype(np.float64) + np.abs(net.gain_h[forget])
+    farthest = np.sqrt(len(net.gain_x) - 1)  # that one of n numbers of mean 0 and variance 1 can be
+    return _forgetting(farthest * gains + (0.0 if net.b_h is None else net.b_h[forget]))
+
+
+def _forgetting(a: np.ndarray) -> Box:
+    """Box of an LSTM's states whose forget gates' pre-activations are at most ``a`` (H,)."""
     with np.errstate(over="ignore"):  # |c| <= |i g| / (1 - f) <= 1 / (1 - sigmoid(a)) = 1 + exp(a), a at its largest
-        c = 1 + np.exp(h.image(W_hh[forget]).high + inputs.image(W_xh[forget]).high + b_h[forget])
-    return Box(np.concatenate([h.low, -c]), np.concatenate([h.high, c]))
+        high = np.concatenate([np.ones_like(a), 1 + np.exp(a)])
+    return Box(-high, high)
 
 
 @invariant_box.register

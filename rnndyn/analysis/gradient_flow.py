@@ -14,7 +14,7 @@ from rnndyn.errors import check_device
 from rnndyn.frontdoor import as_sequences
 from rnndyn.gradients import state_gradients
 from rnndyn.networks.base import Network
-from rnndyn.networks.lstm import LSTM
+from rnndyn.networks.recurrent import CellNetwork
 from rnndyn.schema import Status
 
 if TYPE_CHECKING:
@@ -48,11 +48,12 @@ def gradient_flow(
     Dataset
         ``gradient_norm (time)``: the 2-norm of dL/ds_t. ``log_gradient_norm (time)``: its logarithm, also where
         gradient_norm underflows to 0; -inf only where the gradient is exactly 0 (after the end of a sequence, behind a
-        singular Jacobian). For an LSTM ``gradient_norm_hidden`` and ``gradient_norm_cell``, of dL/dh_t and dL/dc_t
-        alone. ``bound (time)``: the sum over i >= t of the size of the loss's own derivative at step i times (gamma
-        rho)^(i-t) for `Elman` and `Linear` (see `jacobian_products`), for other cells times the product of ||J||_2; inf
-        or 0 where it leaves the range of numbers. ``status``: 2 (diverged) where a gradient is not finite. Coordinate
-        ``lag (time)`` = T - t. The dimension ``batch`` is there for a batch of inputs; the loss is the mean over it.
+        singular Jacobian). For an LSTM (SRU, QRNN) ``gradient_norm_hidden`` and ``gradient_norm_cell``, of dL/dh_t and
+        dL/dc_t alone. ``bound (time)``: the sum over i >= t of the size of the loss's own derivative at step i times
+        (gamma rho)^(i-t) for `Elman` and `Linear` (see `jacobian_products`), for other cells times the product of
+        ||J||_2; inf or 0 where it leaves the range of numbers. ``status``: 2 (diverged) where a gradient is not finite.
+        Coordinate ``lag (time)`` = T - t. The dimension ``batch`` is there for a batch of inputs; the loss is the mean
+        over it.
 
         ``log_path_norm (time, path)``, for networks of cells: what reaches dL/ds_t from dL/ds_{t+1} by each path
         through the step between, log of its 2-norm, -inf where nothing does. The paths are "direct", at fixed
@@ -104,7 +105,7 @@ def gradient_flow(
         data["bound"] = np.exp(log_bound)
         if by := paths.names(net):
             data["log_path_norm"] = log_parts
-        if isinstance(net, LSTM):
+        if isinstance(net, CellNetwork) and net.cell.states == 2:
             data["gradient_norm_hidden"] = np.exp(_log_norm(gradients[..., : net.hidden_size]))
             data["gradient_norm_cell"] = np.exp(_log_norm(gradients[..., net.hidden_size :]))
     rates = np.array([_rate(row[::-1]) for row in data["log_gradient_norm"]]).reshape(-1, 3)

@@ -38,7 +38,7 @@ def lyapunov_value_and_grad(
     Parameters
     ----------
     net
-        A network of one cell: `Elman`, `Linear`, `Leaky`, `LSTM`, `GRU` or `PiecewiseLinear`.
+        A network of one cell: any but `Map`, `LayerNormLSTM`, and networks of networks.
     inputs : (B, T, I) or (T, I), or int
         Input sequences; for an autonomous network the number of steps T.
     targets : float or array_like

@@ -15,6 +15,7 @@ from rnndyn.analysis.cycles import solve_cyclic
 from rnndyn.networks.elman import Elman
 from rnndyn.networks.leaky import Leaky
 from rnndyn.networks.piecewise import PiecewiseLinear
+from rnndyn.networks.skipping import Residual
 
 EPS = np.finfo(np.float64).eps
 SINGULAR = 1e13  # condition number from which on a linear problem counts as singular
@@ -65,7 +66,7 @@ def pieces(net, x: np.ndarray | None) -> Pieces | None:
     Returns
     -------
     Pieces or None
-        For `PiecewiseLinear`, and for `Elman` and `Leaky` with rectified units; None for others.
+        For `PiecewiseLinear`, and for `Elman`, `Leaky` and `Residual` with rectified units; None for others.
     """
     return None
 
@@ -94,6 +95,15 @@ def _(net: Leaky, x: np.ndarray | None) -> Pieces | None:
     if net.form == "rate":
         return Pieces(kept, np.diag(alpha), W, b, zero)
     return Pieces(kept, alpha[:, None] * W, eye, zero, alpha * b)
+
+
+@pieces.register
+def _(net: Residual, x: np.ndarray | None) -> Pieces | None:
+    if net.activation != "relu":
+        return None
+    W, b = _affine(net, x)
+    kept = np.diag(np.broadcast_to(net.skip.astype(np.float64), b.shape))
+    return Pieces(kept, np.eye(len(b)), W, b, np.zeros(len(b)))
 
 
 def _affine(net, x: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:

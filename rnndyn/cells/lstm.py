@@ -41,6 +41,17 @@ def partials(p, a, s, q):
     return Da, Ds, Dq
 
 
+def update_output(p, a, s, q):
+    """``h' = o tanh(n)``, where ``n`` is made of all the ``c'`` of a layer: its normalised cell state."""
+    return (sigmoid(a[0]) * tanh(s[0]),)
+
+
+def partials_output(p, a, s, q):
+    """Derivatives of the output by ``a_o`` and ``n``."""
+    o, t = sigmoid(a[0]), tanh(s[0])
+    return ((t * o * (1.0 - o),),), ((o * (1.0 - t * t),),), ((),)
+
+
 class LSTM(Cell):
     """LSTM unit without peepholes."""
 
@@ -57,6 +68,15 @@ class PeepholeLSTM(LSTM):
 
     __slots__ = ()
     trainable = True
+
+
+class Output(Cell):
+    """Output of an LSTM unit by itself; its state is the ``n`` that it shows."""
+
+    __slots__ = ()
+    drives = ("xh",)
+    gates = (0,)
+    update, partials = staticmethod(update_output), staticmethod(partials_output)
 
 
 def cell(peephole):

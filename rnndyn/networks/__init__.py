@@ -3,24 +3,32 @@
 from rnndyn.networks.base import Gradients, Network
 from rnndyn.networks.closed_loop import ClosedLoop
 from rnndyn.networks.compose import Bidirectional, Stack
+from rnndyn.networks.elementwise import QRNN, SRU
 from rnndyn.networks.elman import Elman, Linear
 from rnndyn.networks.gru import GRU
+from rnndyn.networks.layer_norm import LayerNormLSTM
 from rnndyn.networks.leaky import Leaky
 from rnndyn.networks.lstm import LSTM
 from rnndyn.networks.map import Map
 from rnndyn.networks.piecewise import PiecewiseLinear
+from rnndyn.networks.skipping import Highway, Residual
 
 __all__ = [
     "GRU",
     "LSTM",
+    "QRNN",
+    "SRU",
     "Bidirectional",
     "ClosedLoop",
     "Elman",
     "Gradients",
+    "Highway",
+    "LayerNormLSTM",
     "Leaky",
     "Linear",
     "Map",
     "Network",
     "PiecewiseLinear",
+    "Residual",
     "Stack",
 ]

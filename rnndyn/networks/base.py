@@ -302,6 +302,9 @@ class Network:
     def __repr__(self) -> str:
         sizes = {name: getattr(self, name) for name in ("hidden_size", "input_size", "output_size")}
         shown = [f"{name}={value}" for name, value in sizes.items()] + [f"dtype={self.dtype}"]
+        for name in self._scalar:
+            array = getattr(self, name)
+            shown.append(f"{name}={array:.6g}" if array.ndim == 0 else f"{name}=<array {array.shape}>")
         return f"{type(self).__name__}({', '.join(shown + [f'{k}={v!r}' for k, v in self.options().items()])})"
 
 

@@ -65,6 +65,11 @@ class GRU(CellNetwork):  # numpydoc ignore=PR02
     _dims = CellNetwork._dims | {"b_hn": ("unit",)}
 
     @property
+    def memory_gates(self) -> dict[str, int]:  # type: ignore[override]  # an option decides it
+        """The update gate, which keeps the state or writes over it."""
+        return {"z": 1 if self.update == "keep" else -1}
+
+    @property
     def cell(self) -> Any:
         """Class in `rnndyn.cells` that holds the equation."""
         from rnndyn.cells import gru
@@ -111,5 +116,5 @@ class GRU(CellNetwork):  # numpydoc ignore=PR02
         return np.concatenate([rows[:H], -rows[H : 2 * H], rows[2 * H :]])
 
     @classmethod
-    def _initial_biases(cls, H: int) -> dict[str, np.ndarray]:
-        return {"b_h": np.zeros(3 * H), "b_hn": np.zeros(H)}
+    def _initial_fields(cls, H: int) -> dict[str, np.ndarray]:
+        return {"b_hn": np.zeros(H)}

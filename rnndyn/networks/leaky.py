@@ -97,7 +97,3 @@ class Leaky(CellNetwork):  # numpydoc ignore=PR02
             A new one.
         """
         return super().random(hidden_size, input_size, output_size, **({"alpha": 0.2} | fields))
-
-    def __repr__(self) -> str:
-        alpha = f"{self.alpha:.6g}" if self.alpha.ndim == 0 else f"<array {self.alpha.shape}>"
-        return super().__repr__().replace(", form=", f", alpha={alpha}, form=", 1)

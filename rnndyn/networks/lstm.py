@@ -55,6 +55,7 @@ class LSTM(CellNetwork):  # numpydoc ignore=PR02
     b_y: Any = None
 
     gates = ("i", "f", "g", "o")
+    memory_gates = {"f": 1, "i": -1}
     _dims = CellNetwork._dims | {"peephole": ("peephole", "unit")}
 
     def _measure(self, arrays: dict[str, np.ndarray]) -> dict[str, int]:
@@ -79,6 +80,6 @@ class LSTM(CellNetwork):  # numpydoc ignore=PR02
         return {"peephole": q}
 
     @classmethod
-    def _initial_biases(cls, H: int) -> dict[str, np.ndarray]:
+    def _initial_fields(cls, H: int) -> dict[str, np.ndarray]:
         # A forget gate that starts open lets gradients through ([jozefowicz2015]_).
         return {"b_h": np.repeat([0.0, 1.0, 0.0, 0.0], H)}

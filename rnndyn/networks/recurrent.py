@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Any, ClassVar, Self
 
@@ -16,15 +17,13 @@ OUTPUT_ACTIVATIONS = ("identity", "softmax", "sigmoid")
 RECURRENT = ("gaussian", "orthogonal", "identity", "xavier")
 
 
-class CellNetwork(Network):
-    """Base of the networks that have one cell and a linear recurrence ``W_xh x``, ``W_hh h``.
-
-    The equation of the cell is in `rnndyn.cells`; `cell` names it, `cell_weights` gives its parameters in the one
-    form in which it is written, and `fold_gradients` takes gradients from that form back to the fields.
-    """
+class RecurrentNetwork(Network):
+    """Base of the networks of one layer with a linear recurrence ``W_xh x``, ``W_hh h``: fields, sizes, random ones."""
 
     gates: ClassVar[tuple[str, ...]] = ("h",)
     """The blocks of H rows in W_xh, W_hh and b_h, in order."""
+    memory_gates: ClassVar[Mapping[str, int]] = {}
+    """The gates that decide how long a state lasts: 1 for one that keeps it, -1 for one that writes over it."""
 
     W_xh: Any
     W_hh: Any
@@ -63,7 +62,97 @@ class CellNetwork(Network):
         """Number of inputs I; 0: autonomous."""
         return self.W_xh.shape[1]
 
-    # --- for the kernels ----------------------------------------------------------------------------------------------
+    # --- random networks ----------------------------------------------------------------------------------------------
+
+    @classmethod
+    def random(
+        cls,
+        hidden_size: int,
+        input_size: int = 0,
+        output_size: int = 0,
+        *,
+        gain: float = 1.0,
+        recurrent: str = "gaussian",
+        rng: Any = None,
+        dtype: Any = "float64",
+        **fields: Any,
+    ) -> Self:
+        """Random network.
+
+        Recurrent weights are drawn gate by gate. Input weights are normal with variance 1/I, read-out weights normal
+        with variance 1/H, so that inputs of unit variance drive every unit with unit variance ([lecun1998]_, section
+        4.6). Biases are zero, except that an LSTM's forget bias is 1 ([jozefowicz2015]_).
+
+        Parameters
+        ----------
+        hidden_size, input_size, output_size
+            H, I, O. With ``output_size=0`` there is no read-out.
+        gain
+            g, the scale of the recurrent weights. A large ``tanh`` network is chaotic for g > 1 ([sompolinsky1988]_).
+        recurrent
+            ``"gaussian"`` normal with variance g^2/H; ``"orthogonal"`` g times a random orthogonal matrix, uniform
+            over all ([mezzadri2007]_); ``"identity"`` g times the identity ([le2015]_); ``"xavier"`` uniform in +-g
+            sqrt(3/H), which has the same variance g^2/H ([glorot2010]_, equation 16).
+        rng
+            Seed or `numpy.random.Generator`. W_hh is drawn first: it is the same whatever the inputs and outputs are.
+        dtype
+            ``"float64"`` or ``"float32"``; a float32 network is the float64 network rounded.
+        **fields
+            Any field of the class, such as ``activation="relu"``; it takes the place of the random one.
+
+        Returns
+        -------
+        Network
+            Of this class. Cost O(G H (H + I)), for ``"orthogonal"`` O(G H^3).
+
+        Raises
+        ------
+        TypeError, ValueError
+            For sizes that are no positive integers, unknown kinds and unknown fields.
+
+        Examples
+        --------
+        >>> from rnndyn.networks import GRU
+        >>> GRU.random(16, 3, 2, gain=1.5, rng=0)
+        GRU(hidden_size=16, input_size=3, output_size=2, dtype=float64, reset='after', update='keep')
+        """
+        H = as_integer(hidden_size, "hidden_size", minimum=1)
+        inputs = as_integer(input_size, "input_size", minimum=0)
+        outputs = as_integer(output_size, "output_size", minimum=0)
+        gain = as_number(gain, "gain", minimum=0.0)
+        choice(recurrent, "recurrent", RECURRENT)
+        dtype, rng = as_dtype(dtype), as_generator(rng)
+        refuse_unknown(cls, fields, cls._fields())
+        G = len(cls._gates_with(fields))
+        drawn = cls._recurrent_fields(H, G, gain, recurrent, rng)
+        drawn["W_xh"] = rng.standard_normal((G * H, inputs)) / math.sqrt(max(inputs, 1))
+        drawn |= {"b_h": np.zeros(G * H)} | cls._initial_fields(H)
+        if outputs:
+            drawn |= {"W_hy": rng.standard_normal((outputs, H)) / math.sqrt(H), "b_y": np.zeros(outputs)}
+        return cls(**({name: array.astype(dtype) for name, array in drawn.items()} | fields))
+
+    @classmethod
+    def _gates_with(cls, options: Mapping[str, Any]) -> tuple[str, ...]:
+        """`gates` of a network with these options."""
+        return cls.gates
+
+    @classmethod
+    def _recurrent_fields(cls, H: int, G: int, gain: float, kind: str, rng: np.random.Generator) -> dict[str, Any]:
+        """Random recurrent weights of G gates."""
+        return {"W_hh": np.concatenate([recurrent_weights(H, gain, kind, rng) for _ in range(G)])}
+
+    @classmethod
+    def _initial_fields(cls, H: int) -> dict[str, np.ndarray]:
+        """Fields that a random network has besides its weights, and biases that are not zero."""
+        return {}
+
+
+class CellNetwork(RecurrentNetwork):
+    """Base of the networks that have one cell, which kernels run.
+
+    The equation of the cell is in `rnndyn.cells`; `cell` names it, `cell_weights` gives its parameters in the one
+    form in which it is written, and `fold_gradients` takes gradients from that form back to the fields.
+    """
 
     @property
     def cell(self) -> Any:
@@ -146,78 +235,6 @@ class CellNetwork(Network):
         from rnndyn.kernels.cuda.pack import layout
 
         return layout(self)
-
-    # --- random networks ----------------------------------------------------------------------------------------------
-
-    @classmethod
-    def random(
-        cls,
-        hidden_size: int,
-        input_size: int = 0,
-        output_size: int = 0,
-        *,
-        gain: float = 1.0,
-        recurrent: str = "gaussian",
-        rng: Any = None,
-        dtype: Any = "float64",
-        **fields: Any,
-    ) -> Self:
-        """Random network.
-
-        Recurrent weights are drawn gate by gate. Input weights are normal with variance 1/I, read-out weights normal
-        with variance 1/H, so that inputs of unit variance drive every unit with unit variance ([lecun1998]_, section
-        4.6). Biases are zero, except that an LSTM's forget bias is 1 ([jozefowicz2015]_).
-
-        Parameters
-        ----------
-        hidden_size, input_size, output_size
-            H, I, O. With ``output_size=0`` there is no read-out.
-        gain
-            g, the scale of the recurrent weights. A large ``tanh`` network is chaotic for g > 1 ([sompolinsky1988]_).
-        recurrent
-            ``"gaussian"`` normal with variance g^2/H; ``"orthogonal"`` g times a random orthogonal matrix, uniform
-            over all ([mezzadri2007]_); ``"identity"`` g times the identity ([le2015]_); ``"xavier"`` uniform in +-g
-            sqrt(3/H), which has the same variance g^2/H ([glorot2010]_, equation 16).
-        rng
-            Seed or `numpy.random.Generator`. W_hh is drawn first: it is the same whatever the inputs and outputs are.
-        dtype
-            ``"float64"`` or ``"float32"``; a float32 network is the float64 network rounded.
-        **fields
-            Any field of the class, such as ``activation="relu"``; it takes the place of the random one.
-
-        Returns
-        -------
-        Network
-            Of this class. Cost O(G H (H + I)), for ``"orthogonal"`` O(G H^3).
-
-        Raises
-        ------
-        TypeError, ValueError
-            For sizes that are no positive integers, unknown kinds and unknown fields.
-
-        Examples
-        --------
-        >>> from rnndyn.networks import GRU
-        >>> GRU.random(16, 3, 2, gain=1.5, rng=0)
-        GRU(hidden_size=16, input_size=3, output_size=2, dtype=float64, reset='after', update='keep')
-        """
-        H = as_integer(hidden_size, "hidden_size", minimum=1)
-        inputs = as_integer(input_size, "input_size", minimum=0)
-        outputs = as_integer(output_size, "output_size", minimum=0)
-        gain = as_number(gain, "gain", minimum=0.0)
-        choice(recurrent, "recurrent", RECURRENT)
-        dtype, rng, G = as_dtype(dtype), as_generator(rng), len(cls.gates)
-        refuse_unknown(cls, fields, cls._fields())
-        drawn: dict[str, Any] = {"W_hh": np.concatenate([recurrent_weights(H, gain, recurrent, rng) for _ in range(G)])}
-        drawn["W_xh"] = rng.standard_normal((G * H, inputs)) / math.sqrt(max(inputs, 1))
-        drawn |= cls._initial_biases(H)
-        if outputs:
-            drawn |= {"W_hy": rng.standard_normal((outputs, H)) / math.sqrt(H), "b_y": np.zeros(outputs)}
-        return cls(**({name: array.astype(dtype) for name, array in drawn.items()} | fields))
-
-    @classmethod
-    def _initial_biases(cls, H: int) -> dict[str, np.ndarray]:
-        return {"b_h": np.zeros(len(cls.gates) * H)}
 
 
 def recurrent_weights(H: int, gain: float, kind: str, rng: np.random.Generator) -> np.ndarray:

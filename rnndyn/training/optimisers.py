@@ -75,7 +75,7 @@ class Optimizer:
 
     def _decay(self, field):
         """What of a field is added to its gradient, and what of it is kept."""
-        penalty = 0.0 if field.startswith("b") else self.weight_decay
+        penalty = 0.0 if field.startswith(("b", "gain")) else self.weight_decay
         return penalty, 1.0 - self.recurrent_decay if field in RECURRENT else 1.0
 
     means = 0  # running means of the gradient, or of its powers
@@ -100,7 +100,7 @@ class SGD(Optimizer):  # numpydoc ignore=PR02
         Nesterov's form: the step is ``g + momentum v``.
     weight_decay : float
         L2 penalty: this times each weight is added to its gradient; the derivative of ``weight_decay / 2 |W|^2``.
-        Biases have none.
+        Biases and gains have none.
     recurrent_decay : float
         What the recurrent weights lose at each step, ``W_hh <- (1 - recurrent_decay) W_hh - ...``, apart from the
         gradient.

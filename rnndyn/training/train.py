@@ -11,8 +11,10 @@ from rnndyn.devices import resolve, running_on
 from rnndyn.frontdoor import as_truncation, as_window
 from rnndyn.gradients import Problem, windows_of
 from rnndyn.losses import Called
+from rnndyn.networks.base import Gradients
 from rnndyn.progress import progressing
 from rnndyn.training.batches import Batches
+from rnndyn.training.dropout import Dropout
 from rnndyn.training.optimisers import Adam
 from rnndyn.training.resume import Progress, read_progress, write_progress
 from rnndyn.validate import as_generator, as_integer, as_number
@@ -30,6 +32,7 @@ def train(
     steps=1000,
     batch_size=None,
     by_length=False,
+    dropout=None,
     rng=None,
     initial_state=None,
     lengths=None,
@@ -67,8 +70,12 @@ def train(
         Batches end with their longest sequence.
     by_length : bool
         Put sequences of like ``lengths`` into one batch, so that few steps are run in vain.
+    dropout : Dropout, optional
+        What to leave out at each step, at random: inputs, outputs, recurrent units or weights, see
+        :class:`rnndyn.Dropout`. ``loss`` is then that of the network with its parts left out, ``validation_loss`` that
+        of the whole one.
     rng : int or numpy.random.Generator, optional
-        Draws the batches.
+        Draws the batches, and what is left out.
     validation : tuple or dict, optional
         Other data, ``(inputs, targets)`` or a dict of these with ``lengths``, ``mask`` and ``initial_state``. The
         network that does best on them is the one returned.
@@ -121,11 +128,13 @@ def train(
     truncation = as_truncation(truncate)
     as_window(checkpoint, problem.steps)
     held_out = _as_validation(net, validation, loss, patience)
-    batches = _as_batches(problem, batch_size, by_length, as_generator(rng))
+    leaving_out, generator = _as_dropout(dropout, net), as_generator(rng)
+    masks = int(generator.integers(2**63)) if leaving_out else 0
+    batches = _as_batches(problem, batch_size, by_length, generator)
     call = {"loss": loss, "optimizer": optimizer, "clip_norm": clip_norm, "clip_value": clip_value, "rng": rng}
-    call |= {"batch_size": batch_size, "by_length": by_length, "truncate": truncate}
+    call |= {"batch_size": batch_size, "by_length": by_length, "dropout": dropout, "truncate": truncate}
     call |= {"validate_every": validate_every, "patience": patience, "device": place}
-    done = Progress(net, optimizer.start(net.arrays()), _history(count, optimizer, held_out))
+    done = Progress(net, optimizer.start(net.arrays()), _history(count, optimizer, held_out), masks=masks)
     if save_to is not None:
         contents = call | {"net": net, "data": problem.contents(), "validation": held_out and held_out.contents()}
         read_progress(save_to, done, batches, contents)
@@ -134,8 +143,9 @@ def train(
         if patience is not None and done.waited >= patience:
             break
         with running_on(place):
-            part = problem.part(done.net, batches.take())
-            value, gradients = _gradient(part, windows_of(part.steps, as_window(checkpoint, part.steps), truncation), k)
+            part, factors = _thinned(problem, done, batches.take(), leaving_out)
+            windows = windows_of(part.steps, as_window(checkpoint, part.steps), truncation)
+            value, gradients = _gradient(part, windows, factors, k)
         bar |= {"loss": value, "gradient_norm": gradients.norm()}
         _advance(done, optimizer, clip(gradients.arrays(), bar["gradient_norm"]), bar)
         if held_out is not None and done.step % look == 0:
@@ -154,10 +164,25 @@ def train(
 # --- one step ---------------------------------------------------------------------------------------------------------
 
 
-def _gradient(part, windows, k):
-    """Loss and gradients, both finite."""
+def _thinned(problem, done, rows, dropout):
+    """Return the problem of some rows with parts left out, and the factors that its network's arrays had."""
+    if dropout is None:
+        return problem.part(done.net, rows), {}
+    # A generator for each step: so a training that is taken up needs only the seed.
+    rng = np.random.default_rng([done.masks, done.step])
+    factors, arrays = dropout.factors(done.net, rng), done.net.arrays()
+    part = problem.part(done.net.with_arrays({name: m * arrays[name] for name, m in factors.items()}), rows)
+    dropout.thin(part, rng)
+    return part, factors
+
+
+def _gradient(part, windows, factors, k):
+    """Loss and gradients, both finite; those of arrays that had factors have them too."""
     with np.errstate(over="ignore", invalid="ignore"):  # found below
         value, gradients = part.solve(windows)
+        if factors:
+            found = gradients.arrays()
+            gradients = Gradients(found | {name: m * found[name] for name, m in factors.items()})
         norm = gradients.norm()
     if not (math.isfinite(value) and math.isfinite(norm)):
         raise FloatingPointError(
@@ -199,6 +224,16 @@ def _as_optimizer(optimizer):
         kind = type(optimizer).__name__
         raise TypeError(f"optimizer is a {kind}: one with start and step is wanted, such as rnndyn.Adam(1e-3)")
     return optimizer
+
+
+def _as_dropout(dropout, net):
+    if dropout is None:
+        return None
+    if not isinstance(dropout, Dropout):
+        kind = type(dropout).__name__
+        raise TypeError(f"dropout is a {kind}: an rnndyn.Dropout is wanted, such as Dropout(inputs=0.2)")
+    dropout.check(net)
+    return dropout
 
 
 def _as_clipping(norm, value):

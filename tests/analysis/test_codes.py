@@ -57,7 +57,14 @@ def leaky(seed, H):
     )
 
 
-@pytest.mark.parametrize("make", [piecewise_linear, elman, leaky])
+def residual(seed, H):
+    rng = np.random.default_rng(seed)
+    W, b, skip = 2 * rng.standard_normal((H, H)), rng.standard_normal(H), rng.uniform(-0.9, 0.9, H)
+    net = rd.Residual(None, W, b, skip=skip, activation="relu")
+    return net, lambda h: skip * h + relu(W @ h + b), lambda D: np.diag(skip) + D[:, None] * W, lambda D: D * b
+
+
+@pytest.mark.parametrize("make", [piecewise_linear, elman, leaky, residual])
 @pytest.mark.parametrize(("H", "k"), [(1, 6), (2, 1), (2, 4), (3, 3), (5, 1), (4, 2)])
 def test_the_complete_search_equals_brute_force(make, H, k, rng):
     total = 0

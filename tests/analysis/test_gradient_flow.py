@@ -3,7 +3,7 @@
 import naive
 import numpy as np
 import pytest
-from cases import FAMILIES, SMOOTH
+from cases import COUPLED, FAMILIES, SMOOTH
 
 import rnndyn as rd
 from rnndyn import dynamics
@@ -90,7 +90,7 @@ def test_the_parts_add_up_to_the_whole(case, rng):
     assert np.abs(parts.sum(axis=1) - whole).max() < 1e-14 * np.abs(parts).sum(axis=1).max()
 
 
-@pytest.mark.parametrize("case", FAMILIES, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", COUPLED, ids=lambda case: case.name)
 def test_a_gate_without_recurrent_weights_has_no_part(case, rng):
     """And the parts of the others are the same, where no rate depends on the gate."""
     net = case.network(rng, 3, 2)

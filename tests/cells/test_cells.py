@@ -10,14 +10,19 @@ import numpy as np
 import pytest
 
 import rnndyn.cells
-from rnndyn.cells import elman, gru, leaky, lstm, piecewise
+from rnndyn.cells import elman, gru, highway, leaky, lstm, piecewise, qrnn, residual, sru
 from rnndyn.cells.contract import Cell
 
 CELLS = [
     *elman.CELLS.values(),
     *leaky.CELLS.values(),
+    *highway.CELLS.values(),
+    *residual.CELLS.values(),
+    *map(sru.cell, (False, True)),
+    *map(qrnn.cell, ("f", "fo")),
     piecewise.Piecewise,
     *map(lstm.cell, (False, True)),
+    lstm.Output,
     *map(gru.cell, ("after", "before")),
 ]
 STAGED = [cell for cell in CELLS if cell.rate is not None]

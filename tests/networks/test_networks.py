@@ -22,6 +22,11 @@ CELLS = {
     "leaky-alphas": lambda **k: rd.Leaky.random(
         H, I, O, rng=1, form="voltage", alpha=np.linspace(0.1, 0.9, H).astype(k.get("dtype", "float64")), **k
     ),
+    "highway": lambda **k: rd.Highway.random(H, I, O, rng=1, **k),
+    "residual": lambda **k: rd.Residual.random(H, I, O, rng=1, **k),
+    "sru": lambda **k: rd.SRU.random(H, I, O, rng=1, **k),
+    "qrnn": lambda **k: rd.QRNN.random(H, I, O, rng=1, **k),
+    "qrnn-f": lambda **k: rd.QRNN.random(H, I, O, rng=1, pooling="f", **k),
     "piecewise": lambda **k: rd.PiecewiseLinear.random(H, I, O, rng=1, **k),
     "lstm": lambda **k: rd.LSTM.random(H, I, O, rng=1, **k),
     "lstm-peephole": lambda **k: rd.LSTM.random(
@@ -30,6 +35,7 @@ CELLS = {
     "gru": lambda **k: rd.GRU.random(H, I, O, rng=1, **k),
     "gru-write": lambda **k: rd.GRU.random(H, I, O, rng=1, reset="before", update="write", **k),
 }
+NORMALISED = {"layer-norm": lambda **k: rd.LayerNormLSTM.random(H, I, O, rng=1, **k)}
 COMPOSED = {
     "stack": lambda **k: rd.Stack.random(H, I, O, layers=3, cell=rd.LSTM, rng=1, **k),
     "bidirectional": lambda **k: rd.Bidirectional.random(H, I, O, cell=rd.Leaky, rng=1, **k),
@@ -38,7 +44,8 @@ COMPOSED = {
     ),
 }
 every_cell = pytest.mark.parametrize("make", CELLS.values(), ids=CELLS.keys())
-every_network = pytest.mark.parametrize("make", (CELLS | COMPOSED).values(), ids=(CELLS | COMPOSED).keys())
+ALL = CELLS | NORMALISED | COMPOSED
+every_network = pytest.mark.parametrize("make", ALL.values(), ids=ALL.keys())
 
 
 @every_network
@@ -199,6 +206,9 @@ def test_arrays_by_dimension_name():
         (rd.Leaky, {"alpha": None}, "alpha is None"),
         (rd.Leaky, {"alpha": np.nan}, "alpha holds nan"),
         (rd.Leaky, {"alpha": 0.1, "form": "current"}, "form is 'current': one of 'rate', 'voltage'"),
+        (rd.Residual, {"skip": None}, "skip is None"),
+        (rd.Residual, {"skip": [0.1]}, r"skip has shape \(unit=1\), wanted \(unit=2\)"),
+        (rd.Highway, {}, r"W_hh has shape \(gate=2, unit=2\), wanted \(gate=4, unit=2\)"),
         (rd.Linear, {"process_noise": [[1.0, 0.0], [0.5, 1.0]]}, "process_noise is not symmetric"),
         (rd.Linear, {"process_noise": [[1.0, 2.0], [2.0, 1.0]]}, "process_noise has the eigenvalue -1"),
         (rd.Linear, {"observation_noise": [[1.0]]}, "observation_noise has shape"),
@@ -289,6 +299,7 @@ def test_random_is_reproducible():
     generator = np.random.default_rng(3)
     assert rd.Elman.random(4, rng=generator) != rd.Elman.random(4, rng=generator)
     assert rd.LSTM.random(2, rng=0).b_h.tolist() == [0, 0, 1, 1, 0, 0, 0, 0]
+    assert rd.Highway.random(2, rng=0).b_h.tolist() == [0, 0, -1, -1]
     assert rd.Leaky.random(2, rng=0, alpha=0.5).alpha == 0.5
 
 
@@ -304,14 +315,14 @@ def test_noise_up_to_rounding_is_a_covariance(rng):
 @every_cell
 def test_the_kernels_get_complete_weights(make):
     net = make()
-    gates = {"GRU": 3, "LSTM": 4}.get(type(net).__name__, 1)
+    gates = len(net.gates)
     bare = net.replace(**{name: None for name in ("b_h", "b", "b_hn") if name in net.arrays()})
     for one in (net, bare):
         W_xh, W_hh, b_h, b_hn, q = one.cell_weights()
         assert (W_xh.shape, W_hh.shape, b_h.shape) == ((gates * H, I), (gates * H, H), (gates * H,))
         assert (b_hn is None) == (getattr(net, "reset", None) != "after") and q.ndim == 2 and q.shape[1] == H
         peepholes = 0 if getattr(net, "peephole", None) is None else 3
-        assert len(q) == {"Leaky": 1, "PiecewiseLinear": 1}.get(type(net).__name__, peepholes)
+        assert len(q) == {"Leaky": 1, "Residual": 1, "SRU": 2, "PiecewiseLinear": 1}.get(type(net).__name__, peepholes)
     assert not bare.cell_weights()[2].any()
     assert isinstance(net.cell, type)
 
