@@ -26,6 +26,8 @@ _HOME = {
     "SGD": "training.optimisers",
     "Adam": "training.optimisers",
     "schedules": "training",
+    "Watch": "training.watching",
+    "probes": "",
     "from_torch": "io.torch",
     "to_torch": "io.torch",
     "save": "io.safetensors",

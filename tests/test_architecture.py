@@ -39,7 +39,7 @@ LEVELS = [
         "gradients",
     },
     {"analysis", "equivalence", "training", "io", "tasks", "metrics"},
-    {"plot"},
+    {"plot", "probes"},
     {"analyze", "summary"},
     {"report"},
     {"cli"},
