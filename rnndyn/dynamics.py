@@ -278,7 +278,7 @@ def _driven_tangent(net, s, x, Q, dx):
 def _(net: ClosedLoop, x, s0, steps, lengths=None):
     states, s = np.empty((len(s0), steps, net.state_size), net.dtype), s0
     for t in range(steps):
-        s = states[:, t] = step(net.net, s, _fed_back(net, s))
+        s = states[:, t] = step(net.net, s, outputs(net, s[:, None])[:, 0])
     return states
 
 
@@ -286,7 +286,7 @@ def _(net: ClosedLoop, x, s0, steps, lengths=None):
 def _(net: ClosedLoop, s, x, wrt="state"):
     if wrt == "input":
         return np.zeros((len(s), net.state_size, 0), net.dtype)
-    y = _fed_back(net, s)
+    y = outputs(net, s[:, None])[:, 0]
     J = jacobian(net.net, s, y)
     J[:, :, hidden_of(net, np.arange(net.state_size))] += jacobian(net.net, s, y, "input") @ _through_output(
         net, y, net.W_hy
@@ -296,15 +296,14 @@ def _(net: ClosedLoop, s, x, wrt="state"):
 
 @tangent.register
 def _(net: ClosedLoop, s, x, Q):
-    y = _fed_back(net, s)
+    y = outputs(net, s[:, None])[:, 0]
     moved = net.W_hy @ Q[:, hidden_of(net, np.arange(net.state_size))]
     return _driven_tangent(net.net, s, y, Q, _through_output(net, y, moved))
 
 
-def _fed_back(net, s):
-    """Outputs (batch, output) of a closed loop, which are its next inputs."""
-    hidden = np.ascontiguousarray(hidden_of(net, s))
-    return activate(Readout(net).sums(hidden[:, None])[:, 0], net.output_activation)
+def outputs(net, states):
+    """Outputs (batch, time, output) at states (batch, time, state); of a closed loop, its next inputs."""
+    return activate(Readout(net).sums(np.ascontiguousarray(hidden_of(net, states))), net.output_activation)
 
 
 def _through_output(net, y, dz):

@@ -7,13 +7,16 @@ from functools import singledispatch
 import numpy as np
 
 from rnndyn.devices import on_gpu
-from rnndyn.dynamics import forward, jacobian, mirrored
+from rnndyn.dynamics import forward, hidden_of, jacobian, mirrored, outputs
+from rnndyn.losses import pull_activation
 from rnndyn.networks.base import Gradients
+from rnndyn.networks.closed_loop import ClosedLoop
 from rnndyn.networks.compose import Bidirectional, Stack
 from rnndyn.networks.leaves import flatten, rebuild
 from rnndyn.networks.map import Map
 from rnndyn.networks.recurrent import CellNetwork
 from rnndyn.passes import Tape, WeightSums, no_inputs
+from rnndyn.readout import Readout
 
 
 @singledispatch
@@ -121,6 +124,45 @@ class BidirectionalSums:
         return self.net.fold_gradients(*(part.gradients() for part in self.parts), W_hy, b_y)
 
 
+class ClosedLoopTape:
+    """States of a closed loop; a step is recorded again when its adjoint is wanted, since that of its input follows."""
+
+    def __init__(self, net, x, s0, window, lengths):
+        self.net, self.window = net, window
+        states = forward(net, None, s0, window.stop - window.start)
+        self.hidden = np.ascontiguousarray(hidden_of(net, states))
+        self.before = np.concatenate([s0[:, None], states], axis=1)[:, :-1]
+        self.x = outputs(net, self.before)
+
+    def pull(self, g, adjoint, sums, *, inputs=False, trace=None):
+        """As :meth:`rnndyn.passes.Tape.pull`."""
+        before = np.ascontiguousarray(hidden_of(self.net, self.before))
+        columns = hidden_of(self.net, np.arange(self.net.state_size))
+        for t in range(g.shape[1] - 1, -1, -1):
+            at = slice(t, t + 1)
+            x, step = np.ascontiguousarray(self.x[:, at]), self.window._replace(start=t, counted=t, stop=t + 1)
+            tape = record(self.net.net, x, np.ascontiguousarray(self.before[:, t]), step, None)
+            within = None if trace is None else trace[:, at]
+            own = np.ascontiguousarray(g[:, at])
+            adjoint, gx = tape.pull(own, adjoint, sums.inside, inputs=True, trace=within)
+            gz = pull_activation(gx, x, self.net.output_activation)
+            adjoint[:, columns] += sums.readout.pull(gz, np.ascontiguousarray(before[:, at]))[:, 0]
+        return adjoint, None
+
+
+class ClosedLoopSums:
+    """Gradients of the network inside; its read-out has one from the loss, and one from what is fed back."""
+
+    def __init__(self, net, batch):
+        self.inside, self.readout = sums_for(net.net, batch), Readout(net)
+
+    def gradients(self, W_hy=None, b_y=None):
+        """Gradients of the network inside, as the field ``net``."""
+        pairs = zip(self.readout.gradients(), (W_hy, b_y), strict=True)
+        added = (own if loss is None else own + loss for own, loss in pairs)
+        return Gradients({"net": self.inside.gradients(*added)})
+
+
 class MapTape:
     """States of a user's map; its adjoint is that of its Jacobians."""
 
@@ -175,5 +217,7 @@ record.register(Stack)(StackTape)
 sums_for.register(Stack)(StackSums)
 record.register(Bidirectional)(BidirectionalTape)
 sums_for.register(Bidirectional)(BidirectionalSums)
+record.register(ClosedLoop)(ClosedLoopTape)
+sums_for.register(ClosedLoop)(ClosedLoopSums)
 record.register(Map)(MapTape)
 sums_for.register(Map)(MapSums)
