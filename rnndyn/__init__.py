@@ -17,6 +17,7 @@ _HOME = {
     "Stack": "networks",
     "Bidirectional": "networks",
     "ClosedLoop": "networks",
+    "EncoderDecoder": "networks",
     "Map": "networks.map",
     "DeviceError": "errors",
     "run": "running",

@@ -14,6 +14,7 @@ from rnndyn.devices import on_gpu, processor_only
 from rnndyn.losses import activate, pull_activation
 from rnndyn.networks.closed_loop import ClosedLoop
 from rnndyn.networks.compose import Bidirectional, Stack
+from rnndyn.networks.encoder_decoder import EncoderDecoder
 from rnndyn.networks.map import Map, forward_map, jacobian_map, step_map, tangent_map
 from rnndyn.networks.recurrent import CellNetwork
 from rnndyn.passes import add_products, gate_matrices, local_derivatives, no_inputs, run_states
@@ -43,6 +44,12 @@ def forward(net, x, s0, steps, lengths=None):
         Cost O(batch time (H^2 + H I)).
     """
     raise TypeError(f"net is a {type(net).__name__}: a network is wanted")
+
+
+@singledispatch
+def start(net, given):
+    """States (batch, state) before the first step, from what the front door passes on: these, or a source to read."""
+    return given
 
 
 @singledispatch
@@ -313,6 +320,17 @@ def _through_output(net, y, dz):
     return np.ascontiguousarray(pull_activation(dz, y[:, None], net.output_activation).swapaxes(1, 2))
 
 
+@start.register
+def _(net: EncoderDecoder, given):
+    blank = np.zeros((len(given), net.encoder.state_size), net.dtype)
+    return np.ascontiguousarray(forward(net.encoder, given, blank, given.shape[1])[:, -1])
+
+
+@forward.register
+def _(net: EncoderDecoder, x, s0, steps, lengths=None):
+    return forward(net.decoder, x, s0, steps, lengths)
+
+
 @forward.register
 def _(net: Bidirectional, x, s0, steps, lengths=None):
     cut = net.forward.state_size
@@ -355,6 +373,8 @@ def hidden_of(net, states):
         )
     if isinstance(net, ClosedLoop):
         return hidden_of(net.net, states)
+    if isinstance(net, EncoderDecoder):
+        return hidden_of(net.decoder, states)
     if isinstance(net, Stack):
         top = net.layers[-1]
         return hidden_of(top, states[..., net.state_size - top.state_size :])

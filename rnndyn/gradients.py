@@ -7,12 +7,10 @@ windows join without a change in any bit, so checkpoints cost memory and time bu
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
 from rnndyn.devices import running_on
-from rnndyn.dynamics import forward, hidden_of
+from rnndyn.dynamics import forward, hidden_of, start
 from rnndyn.frontdoor import (
     as_lengths,
     as_mask,
@@ -23,15 +21,7 @@ from rnndyn.frontdoor import (
 )
 from rnndyn.losses import SequenceLoss, as_loss
 from rnndyn.readout import Readout
-from rnndyn.records import record, sums_for
-
-
-class Window(NamedTuple):
-    """Times ``start`` to ``stop`` of one recorded stretch; losses count from ``counted`` on."""
-
-    start: int
-    counted: int
-    stop: int
+from rnndyn.records import Window, pull_start, record, sums_for
 
 
 def windows_of(steps, length, truncate):
@@ -66,7 +56,8 @@ def value_and_grad(
     net : Network
         The network; without a read-out its outputs are the hidden states.
     inputs : array_like, shape (B, T, I) or (T, I), or int
-        Input sequences; for an autonomous network the number of steps.
+        Input sequences; for an autonomous network the number of steps. For an :class:`EncoderDecoder` a pair, the
+        source and these.
     targets : array_like
         ``"mse"``: (B, T, O) or (T, O). ``"cross_entropy"``: integers (B, T) or (T,) in ``0..O-1``. For the others see
         `rnndyn.losses`. For a callable: not used, None.
@@ -167,7 +158,8 @@ class Problem:
     def starts(self, windows):
         """States at the start of each window but the first, by running once without a tape."""
         times = sorted({window.start for window in windows} | {0})
-        kept, state = {0: self.s0}, self.s0
+        state = start(self.net, self.s0)
+        kept = {0: state}
         for begin, end in zip(times, times[1:], strict=False):
             states = forward(self.net, self.inputs(begin, end), state, end - begin)
             state = states[:, -1].copy()  # a view would keep all of them
@@ -179,12 +171,13 @@ class Problem:
         windows, cut = plan
         derivative = self.whole() if isinstance(self.loss, SequenceLoss) else None
         states = self.starts(windows)
-        adjoint = np.zeros_like(self.s0)
+        adjoint = np.zeros_like(states[0])
         for window in windows:
             tape = record(self.net, self.inputs(window.start, window.stop), states[window.start], window, self.lengths)
             g = self.losses(tape, window, derivative)
             within = None if trace is None else trace[:, window.start : window.stop]
             adjoint = tape.pull(g, np.zeros_like(adjoint) if cut else adjoint, self.sums, trace=within)[0]
+        pull_start(self.net, self.s0, adjoint, self.sums)
         value = derivative[0] if derivative else float(self.values.sum() / max(len(self.s0), 1))
         return value, self.sums.gradients(*self.readout.gradients())
 
@@ -197,7 +190,8 @@ class Problem:
 
     def outputs(self):
         """Sums of the read-out (batch, time, output) at all times, before their activation."""
-        states = forward(self.net, self.inputs(0, self.steps), self.s0, self.steps, self.lengths)
+        s0 = start(self.net, self.s0)
+        states = forward(self.net, self.inputs(0, self.steps), s0, self.steps, self.lengths)
         return self.readout.sums(np.ascontiguousarray(hidden_of(self.net, states)))
 
     def whole(self):

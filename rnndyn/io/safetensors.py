@@ -23,7 +23,18 @@ from rnndyn.io.torch import from_torch
 from rnndyn.networks import Network
 
 ENTRY, VERSION = "rnndyn", 1
-CLASSES = ("Elman", "Linear", "Leaky", "LSTM", "GRU", "PiecewiseLinear", "Stack", "Bidirectional", "ClosedLoop")
+CLASSES = (
+    "Elman",
+    "Linear",
+    "Leaky",
+    "LSTM",
+    "GRU",
+    "PiecewiseLinear",
+    "Stack",
+    "Bidirectional",
+    "ClosedLoop",
+    "EncoderDecoder",
+)
 DTYPES = ("F16", "F32", "F64")
 LARGEST_HEADER = 10_000_000  # bytes; a header has some 100 an array
 

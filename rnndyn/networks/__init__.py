@@ -4,6 +4,7 @@ from rnndyn.networks.base import Gradients, Network
 from rnndyn.networks.closed_loop import ClosedLoop
 from rnndyn.networks.compose import Bidirectional, Stack
 from rnndyn.networks.elman import Elman, Linear
+from rnndyn.networks.encoder_decoder import EncoderDecoder
 from rnndyn.networks.gru import GRU
 from rnndyn.networks.leaky import Leaky
 from rnndyn.networks.lstm import LSTM
@@ -16,6 +17,7 @@ __all__ = [
     "Bidirectional",
     "ClosedLoop",
     "Elman",
+    "EncoderDecoder",
     "Gradients",
     "Leaky",
     "Linear",

@@ -93,3 +93,25 @@ def test_derivatives_by_the_states_on_the_way(name, activation, rng):
     for e in np.eye(loop.state_size):
         difference = (rest(states + h * e) - rest(states - h * e)) / (2 * h)
         assert np.isclose((trace[:, 1] @ e).sum(), difference, atol=1e-9)
+
+
+@pytest.mark.parametrize("closed", [False, True])
+@pytest.mark.parametrize(("name", "activation"), CASES[:2])
+def test_through_the_last_state_of_an_encoder(name, activation, closed, rng):
+    inside, encoder = driven(name, rng, activation), BY_NAME[name].network(rng, H, 3)
+    net = rd.EncoderDecoder(encoder, rd.ClosedLoop(inside) if closed else inside)
+    source, y = rng.standard_normal((B, 4, 3)), rng.standard_normal((B, T, O))
+    x = T if closed else rng.standard_normal((B, T, O))
+    value, gradients = rd.value_and_grad(net, (source, x), y)
+    W, s, loss = tracked(net), torch.zeros((B, net.state_size), dtype=torch.float64), 0.0
+    prefix = "decoder.net." if closed else "decoder."
+    for t in range(source.shape[1]):
+        s = torch_step(encoder, W, "encoder.", s, torch.tensor(source[:, t]))
+    for t in range(T):
+        own = torch_output(inside, W, prefix, s) if closed else torch.tensor(x[:, t])
+        s = torch_step(inside, W, prefix, s, own)
+        loss = loss + 0.5 * (torch_output(inside, W, prefix, s) - torch.tensor(y[:, t])).square().sum() / B
+    compare(value, gradients, loss, W)
+    assert np.isclose(rd.train(net, (source, x), y, steps=1)[1].loss[0], value, rtol=1e-15)
+    parts = rd.value_and_grad(net, (source, x), y, checkpoint=2)[1]
+    assert bits(*parts.arrays().values()) == bits(*gradients.arrays().values())
