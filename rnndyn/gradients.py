@@ -23,6 +23,8 @@ from rnndyn.losses import SequenceLoss, as_loss
 from rnndyn.readout import Readout
 from rnndyn.records import Window, pull_start, record, sums_for
 
+DATA = ("x", "s0", "steps", "targets", "weight", "lengths")
+
 
 def windows_of(steps, length, truncate):
     """Windows of a run, last first, and whether the adjoint is cut between them."""
@@ -122,8 +124,6 @@ class Problem:
         self.net, self.x, self.s0, self.steps, self.lengths = net, x, s0, steps, lengths
         self.targets, self.loss, self.weight = targets, loss, weight
         self.readout = Readout(net)
-        self.sums = sums_for(net, len(s0))
-        self.values = np.zeros((len(s0), steps))
 
     @classmethod
     def checked(cls, net, inputs, targets, loss, initial_state, lengths, mask):
@@ -137,19 +137,28 @@ class Problem:
         targets = loss.targets(net, targets, len(s0), steps, ends)
         return cls(net, until_the_end(x, ends), s0, steps, targets, loss, weight, ends)
 
-    def part(self, net, rows=None):
-        """Return the problem of another network of these shapes: of all sequences, or some, cut after the longest."""
-        if rows is None:
-            return Problem(net, self.x, self.s0, self.steps, self.targets, self.loss, self.weight, self.lengths)
+    def part(self, net, rows=None, steps=None):
+        """Problem of another network of these shapes: of all sequences, or some, cut after the longest or ``steps``."""
+        if rows is None and steps is None:
+            return self.changed(net=net)
+        rows = slice(None) if rows is None else rows
         ends = None if self.lengths is None else self.lengths[rows]
-        steps = self.steps if ends is None else min(self.steps, max(1, int(ends.max(initial=0))))
+        steps = min(self.steps, self.steps if steps is None else steps)
+        if ends is not None:
+            steps = min(steps, max(1, int(ends.max(initial=0))))
+            ends = np.minimum(ends, steps)
         x, weight = (None if a is None else a[rows, :steps] for a in (self.x, self.weight))
         targets = self.loss.part(self.targets, rows, steps)
-        return Problem(net, x, self.s0[rows], steps, targets, self.loss, weight, ends)
+        data = {"x": x, "s0": self.s0[rows], "steps": steps, "targets": targets, "weight": weight, "lengths": ends}
+        return self.changed(net=net, **data)
+
+    def changed(self, **changes):
+        """Problem with some of its arguments changed."""
+        return Problem(**{name: getattr(self, name) for name in ("net", "loss", *DATA)} | changes)
 
     def contents(self):
         """Data alone, without the network."""
-        return [self.x, self.s0, self.steps, self.targets, self.weight, self.lengths]
+        return [getattr(self, name) for name in DATA]
 
     def inputs(self, start, stop):
         """Inputs of a window, contiguous."""
@@ -169,6 +178,7 @@ class Problem:
     def solve(self, plan, trace=None):
         """Value and gradients."""
         windows, cut = plan
+        self.sums, self.values = sums_for(self.net, len(self.s0)), np.zeros((len(self.s0), self.steps))
         derivative = self.whole() if isinstance(self.loss, SequenceLoss) else None
         states = self.starts(windows)
         adjoint = np.zeros_like(states[0])

@@ -37,6 +37,7 @@ LEVELS = [
         "tangents",
         "running",
         "gradients",
+        "generation",
     },
     {"analysis", "equivalence", "training", "io", "tasks", "metrics"},
     {"plot", "probes"},

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from rnndyn.gradients import Problem
-from rnndyn.losses import Called
+from rnndyn.losses import Called, SequenceLoss
 from rnndyn.training.batches import Batches
 from rnndyn.training.optimisers import Adam
 from rnndyn.training.watching import Watch
@@ -72,6 +72,27 @@ def as_batches(problem, size, by_length, rng):
     if by_length and (problem.lengths is None or size is None):
         raise ValueError("by_length without lengths and batch_size: pass both, or by_length=False")
     return Batches(len(problem.s0), size, rng, problem.lengths if by_length else None)
+
+
+def as_feeding(feeding, problem):
+    """What to feed in place of the data, or None."""
+    if feeding is not None and not hasattr(feeding, "check"):
+        kind = type(feeding).__name__
+        raise TypeError(f"feeding is a {kind}: a rnndyn.ScheduledSampling or rnndyn.Reinforce is wanted")
+    if feeding is not None:
+        feeding.check(problem)
+    return feeding
+
+
+def as_curriculum(curriculum, problem):
+    """Function of the step that gives a length; all of it without a curriculum."""
+    if curriculum is None:
+        return lambda step: None
+    if not callable(curriculum):
+        raise TypeError(f"curriculum is a {type(curriculum).__name__}: a function of the step is wanted, a schedule")
+    if isinstance(problem.loss, SequenceLoss):
+        raise ValueError(f"curriculum with loss={problem.loss!r}, which sees whole sequences: pass curriculum=None")
+    return lambda step: as_integer(int(curriculum(step)), "curriculum", minimum=1)
 
 
 def as_watch(watch):

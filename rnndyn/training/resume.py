@@ -18,7 +18,7 @@ import numpy as np
 from rnndyn.io.safetensors import read_file, write_file
 from rnndyn.provenance import describe
 
-ENTRY, VERSION = "rnndyn_training", 1
+ENTRY, VERSION = "rnndyn_training", 2
 
 
 @dataclass
@@ -33,10 +33,11 @@ class Progress:
     best_step: int = 0
     best_loss: float = float("inf")
     waited: int = 0  # looks at the validation data since then
+    seed: int | None = None  # of what a feeding draws
     watched: dict[str, list[np.ndarray]] = field(default_factory=dict)  # what a Watch found, look by look
 
 
-FACTS = ("step", "best_step", "best_loss", "waited")
+FACTS = ("step", "best_step", "best_loss", "waited", "seed")
 
 
 def write_progress(path, progress, batches, call):

@@ -11,7 +11,15 @@ from rnndyn.frontdoor import as_truncation, as_window
 from rnndyn.gradients import Problem, windows_of
 from rnndyn.progress import progressing
 from rnndyn.schema import WATCHED
-from rnndyn.training.asked import as_batches, as_clipping, as_optimizer, as_validation, as_watch
+from rnndyn.training.asked import (
+    as_batches,
+    as_clipping,
+    as_curriculum,
+    as_feeding,
+    as_optimizer,
+    as_validation,
+    as_watch,
+)
 from rnndyn.training.history import as_dataset, empty_history
 from rnndyn.training.resume import Progress, read_progress, write_progress
 from rnndyn.validate import as_generator, as_integer
@@ -35,6 +43,8 @@ def train(
     mask=None,
     truncate=None,
     checkpoint=None,
+    feeding=None,
+    curriculum=None,
     validation=None,
     validate_every=1,
     patience=None,
@@ -69,6 +79,12 @@ def train(
         Put sequences of like ``lengths`` into one batch, so that few steps are run in vain.
     rng : int or numpy.random.Generator, optional
         Draws the batches.
+    feeding : ScheduledSampling or Reinforce, optional
+        Feed the network its own outputs in place of inputs: :class:`rnndyn.ScheduledSampling`, free running, or
+        rewards for what it draws, :class:`rnndyn.Reinforce`. None is teacher forcing.
+    curriculum : callable, optional
+        Length to which sequences are cut, by the number of steps done (Bengio et al. [bengio2009]_): a schedule such as
+        ``rd.schedules.Linear(5, 1, every=10)``, short ones first.
     validation : tuple or dict, optional
         Other data, ``(inputs, targets)`` or a dict of these with ``lengths``, ``mask`` and ``initial_state``. The
         network that does best on them is the one returned.
@@ -125,12 +141,15 @@ def train(
     truncation = as_truncation(truncate)
     as_window(checkpoint, problem.steps)
     held_out = as_validation(net, validation, loss, patience)
-    watch = as_watch(watch)
-    batches = as_batches(problem, batch_size, by_length, as_generator(rng))
+    feeding, length, watch = as_feeding(feeding, problem), as_curriculum(curriculum, problem), as_watch(watch)
+    generator = as_generator(rng)
+    seed = None if feeding is None else int(generator.integers(1 << 62))
+    batches = as_batches(problem, batch_size, by_length, generator)
     call = {"loss": loss, "optimizer": optimizer, "clip_norm": clip_norm, "clip_value": clip_value, "rng": rng}
     call |= {"batch_size": batch_size, "by_length": by_length, "truncate": truncate}
     call |= {"validate_every": validate_every, "patience": patience, "watch": watch, "device": place}
-    done = Progress(net, optimizer.start(net.arrays()), empty_history(count, optimizer, held_out))
+    call |= {"feeding": feeding, "curriculum": curriculum}
+    done = Progress(net, optimizer.start(net.arrays()), empty_history(count, optimizer, held_out), seed=seed)
     if save_to is not None:
         contents = call | {"net": net, "data": problem.contents(), "validation": held_out and held_out.contents()}
         read_progress(save_to, done, batches, contents)
@@ -140,7 +159,7 @@ def train(
         if patience is not None and done.waited >= patience:
             break
         with running_on(place):
-            part = problem.part(done.net, batches.take())
+            part = _fed(problem.part(done.net, batches.take(), length(k)), feeding, done)
             value, gradients = _gradient(part, windows_of(part.steps, as_window(checkpoint, part.steps), truncation), k)
         bar |= {"loss": value, "gradient_norm": gradients.norm()}
         _advance(done, optimizer, clip(gradients.arrays(), bar["gradient_norm"]), bar)
@@ -157,6 +176,11 @@ def train(
 
 
 # --- one step ---------------------------------------------------------------------------------------------------------
+
+
+def _fed(part, feeding, done):
+    """Problem of the step, with what the network is fed; drawn from a seed and the step, so that it can be resumed."""
+    return part if feeding is None else feeding(part, done.step, np.random.default_rng([done.seed, done.step]))
 
 
 def _gradient(part, windows, k):
