@@ -6,12 +6,14 @@ import pytest
 
 LIGHT = (
     "claims",
+    "clipping",
     "gradient_paths",
     "isometry",
     "laurent_von_brecht",
     "memory_time_constant",
     "random_matrix_products",
     "training_dynamics",
+    "truncation",
 )
 
 
