@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from rnndyn.dynamics import hidden_of, start, step
+from rnndyn import dynamics
 from rnndyn.frontdoor import as_sequences, check_network
 from rnndyn.losses.base import check_logits
 from rnndyn.networks.compose import Bidirectional
@@ -12,14 +12,14 @@ from rnndyn.readout import Readout
 from rnndyn.validate import as_generator, as_integer, as_integers, as_number
 
 
-def generate(net, begin, steps, *, temperature=1.0, initial_state=None, rng=None):
+def generate(net, start, steps, *, temperature=1.0, initial_state=None, rng=None):
     """Draw sequences of symbols from a network that predicts the next symbol, each drawn one its next input.
 
     Parameters
     ----------
     net : Network
         A network with as many outputs, the logits of the symbols, as inputs, which show a symbol each.
-    begin : array_like of int, shape (B, n) or (n,)
+    start : array_like of int, shape (B, n) or (n,)
         Symbols that the network reads first, at least one.
     steps : int
         Number of symbols to draw.
@@ -58,9 +58,9 @@ def generate(net, begin, steps, *, temperature=1.0, initial_state=None, rng=None
     check_logits(net, "generate")
     steps, temperature = as_integer(steps, "steps", minimum=1), as_number(temperature, "temperature", minimum=0.0)
     bounds = {"minimum": 0, "maximum": net.input_size - 1}
-    labels = as_integers(begin, "begin", ("batch", "time"), optional=("batch",), **bounds)
+    labels = as_integers(start, "start", ("batch", "time"), optional=("batch",), **bounds)
     if not labels.shape[-1]:
-        raise ValueError("begin has no symbols: at least one is wanted, for the network to read")
+        raise ValueError("start has no symbols: at least one is wanted, for the network to read")
     shown = np.eye(net.input_size, dtype=net.dtype)[labels]
     x, s0, n, single = as_sequences(net, shown, initial_state)
     x = np.concatenate([x, np.zeros((len(x), steps - 1, net.input_size), net.dtype)], axis=1)
@@ -83,7 +83,9 @@ def symbols(net, temperature, rng):
     """Return a function that draws a symbol (batch, output), one-hot, at each of some states (batch, state)."""
 
     def choose(states):
-        logits = Readout(net).sums(np.ascontiguousarray(hidden_of(net, states[:, None])))[:, 0].astype(np.float64)
+        logits = (
+            Readout(net).sums(np.ascontiguousarray(dynamics.hidden_of(net, states[:, None])))[:, 0].astype(np.float64)
+        )
         drawn = np.argmax(logits + temperature * rng.gumbel(size=logits.shape), axis=1)
         return np.eye(logits.shape[1], dtype=net.dtype)[drawn]
 
@@ -113,10 +115,10 @@ def fed(net, x, given, own, choose):
     chosen : ndarray, shape (batch, time, input)
         Its choice after each step.
     """
-    x, chosen, s = x.copy(), np.empty_like(x), start(net, given)
+    x, chosen, s = x.copy(), np.empty_like(x), dynamics.start(net, given)
     for t in range(x.shape[1]):
         if t:
             x[:, t] = np.where(own[:, t, None], chosen[:, t - 1], x[:, t])
-        s = step(net, s, np.ascontiguousarray(x[:, t]))
+        s = dynamics.step(net, s, np.ascontiguousarray(x[:, t]))
         chosen[:, t] = choose(s)
     return x, chosen

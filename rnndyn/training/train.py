@@ -81,7 +81,8 @@ def train(
         Draws the batches.
     feeding : ScheduledSampling or Reinforce, optional
         Feed the network its own outputs in place of inputs: :class:`rnndyn.ScheduledSampling`, free running, or
-        rewards for what it draws, :class:`rnndyn.Reinforce`. None is teacher forcing.
+        rewards for what it draws, :class:`rnndyn.Reinforce`. None is teacher forcing, as it always is on the
+        validation data.
     curriculum : callable, optional
         Length to which sequences are cut, by the number of steps done (Bengio et al. [bengio2009]_): a schedule such as
         ``rd.schedules.Linear(5, 1, every=10)``, short ones first.

@@ -9,7 +9,7 @@ With windows (k1, k2) the losses of each k1 steps go back k2 steps [williams1990
 3. Networks trained to give back the input of d steps ago, by delay: share of right answers on fresh sequences, over
    several seeds; guessing gives 1/2. No gradient links an answer to inputs k2 steps away or more, and little further
    does what is learnt reach: by the fading memory that a network has without learning it. Where whole backpropagation
-   fails too, it is the training that is too short.
+   fails too, windows are not to blame.
 """
 
 from studies.truncation.compare import compare
