@@ -48,7 +48,7 @@ def training(ds, ax=None):
             style = {"color": VERMILLION, "linestyle": "--", "label": "validation loss"}
             ax.plot(step[looks], ds["validation_loss"].values[looks], **style)
         ax.set_yscale("log")
-        ax.set_xlim(1, max(2, len(step)))
+        ax.set_xlim(0 if "exponent" in ds else 1, max(2, len(step)))
         if "exponent" in ds:
             _exponents(ax.twinx(), ds["exponent"])
         ax.set_xlabel("Training step")

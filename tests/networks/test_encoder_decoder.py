@@ -5,6 +5,7 @@ import pytest
 from cases import BY_NAME, bits
 
 import rnndyn as rd
+from rnndyn.analyze import analyze
 
 H, I, O = 5, 3, 2  # noqa: E741
 
@@ -78,5 +79,7 @@ def test_inputs_that_are_no_pair_are_named(net, inputs, error, message):
 def test_it_is_no_single_system(net):
     with pytest.raises(TypeError, match=r"analyse its \.decoder"):
         rd.lyapunov_spectrum(net)
+    with pytest.raises(TypeError, match=r"analyse its .encoder or .decoder"):
+        analyze(net)
     with pytest.raises(ValueError, match="initial_state with an EncoderDecoder"):
         rd.run(net, (np.zeros((3, I)), np.zeros((3, 1))), initial_state=np.zeros(2 * H))
