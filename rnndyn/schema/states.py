@@ -22,7 +22,7 @@ STATES: dict[str, dict[str, Variable]] = {
         "n_fixed_points": Variable(
             (WATCHED, "unstable"), "1", "fixed points found with so many unstable directions", "i", optional=True
         ),
-        "missing_fixed_points": Variable((WATCHED,), "1", "estimated number of those not found", "i", optional=True),
+        "missing_fixed_points": Variable((WATCHED,), "1", "estimated number of those not found", optional=True),
         "gradient_flow": Variable((WATCHED, "time"), "nat", "log 2-norm of dL/ds_t, of all sequences", optional=True),
     },
 }

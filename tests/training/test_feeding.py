@@ -5,9 +5,12 @@ import itertools
 import numba
 import numpy as np
 import pytest
-from cases import bits
+from cases import bits, examples
+from hypothesis import given
+from hypothesis import strategies as st
 
 import rnndyn as rd
+from rnndyn.generation import fed
 from rnndyn.gradients import Problem
 
 K = 4
@@ -51,11 +54,11 @@ def test_a_probability_of_zero_is_running_freely(rng):
     """After its first input the network is its closed loop."""
     net, x, y = writer(), rng.standard_normal((5, 7, K)), rng.standard_normal((5, 7, K))
     problem = Problem.checked(net, x, y, "mse", None, None, None)
-    fed = rd.ScheduledSampling(0.0)(problem, 0, rng).x
+    seen = rd.ScheduledSampling(0.0)(problem, 0, rng).x
     first = rd.run(net, x[:, :1])
     free = rd.run(rd.ClosedLoop(net), initial_state=first.state.values[:, 0], steps=6).output.values
     outputs = np.concatenate([first.output.values, free], axis=1)
-    assert bits(fed[:, 0], fed[:, 1:]) == bits(x[:, 0], outputs[:, :-1])
+    assert bits(seen[:, 0], seen[:, 1:]) == bits(x[:, 0], outputs[:, :-1])
     loss = rd.train(net, x, y, steps=1, feeding=rd.ScheduledSampling(0.0))[1].loss[0]
     assert np.isclose(loss, 0.5 * np.sum((outputs - y) ** 2) / 5, rtol=1e-13)
 
@@ -66,10 +69,10 @@ def test_coins_fall_as_the_schedule_says():
     problem, n = Problem.checked(writer(), x + 0.5, y, "cross_entropy", None, None, None), 200 * 40
     feeding = rd.ScheduledSampling(rd.schedules.Linear(1.0, -0.1))
     for step, p in ((0, 1.0), (3, 0.7), (10, 0.0)):
-        fed = feeding(problem, step, np.random.default_rng(step)).x
-        true = (fed == problem.x).all(axis=2)
+        given_to = feeding(problem, step, np.random.default_rng(step)).x
+        true = (given_to == problem.x).all(axis=2)
         assert abs(true[:, 1:].sum() - p * n) <= 5 * np.sqrt(n * p * (1 - p)) and true[:, 0].all()
-        assert np.isin(fed[~true], (0.0, 1.0)).all() and (fed[~true].sum(axis=1) == 1).all(), "symbols"
+        assert np.isin(given_to[~true], (0.0, 1.0)).all() and (given_to[~true].sum(axis=1) == 1).all(), "symbols"
 
 
 def test_no_gradient_flows_through_what_is_fed(rng):
@@ -134,6 +137,26 @@ def test_a_decoder_is_fed_what_it_writes(rng):
     rest = rd.run(rd.ClosedLoop(decoder), initial_state=first.state.values[:, -1], steps=6)
     outputs = np.concatenate([first.output.values, rest.output.values], axis=1)
     assert np.isclose(loss, 0.5 * np.sum((outputs - y) ** 2) / 5, rtol=1e-13)
+
+
+@examples(40)
+@given(st.integers(1, 5), st.integers(1, 9), st.floats(0, 1), st.integers(0, 99))
+def test_the_inputs_it_saw_are_true_or_its_last_choice(B, T, share, seed):
+    """Whatever is replaced: a plain run on the inputs that come back makes the choices that come back."""
+    rng, net = np.random.default_rng(seed), writer()
+    x, own = rng.standard_normal((B, T, K)), rng.random((B, T)) < share
+    states = []
+
+    def choose(s):
+        states.append(s)
+        return np.cumsum(s, axis=1)[:, :K]
+
+    seen, chosen = fed(net, x, np.zeros((B, net.state_size)), own, choose)
+    plain = rd.run(net, seen).state.values
+    assert bits(np.stack(states, axis=1), chosen) == bits(plain, np.cumsum(plain, axis=2)[:, :, :K])
+    own[:, 0] = False
+    before = np.concatenate([x[:, :1], chosen[:, :-1]], axis=1)
+    assert bits(seen) == bits(np.where(own[:, :, None], before, x))
 
 
 # ---- symbols -----------------------------------------------------------------------------------------------------
