@@ -181,13 +181,15 @@ class Problem:
         self.sums, self.values = sums_for(self.net, len(self.s0)), np.zeros((len(self.s0), self.steps))
         derivative = self.whole() if isinstance(self.loss, SequenceLoss) else None
         states = self.starts(windows)
-        adjoint = np.zeros_like(states[0])
+        adjoint, first = np.zeros_like(states[0]), np.zeros_like(states[0])
         for window in windows:
             tape = record(self.net, self.inputs(window.start, window.stop), states[window.start], window, self.lengths)
             g = self.losses(tape, window, derivative)
             within = None if trace is None else trace[:, window.start : window.stop]
             adjoint = tape.pull(g, np.zeros_like(adjoint) if cut else adjoint, self.sums, trace=within)[0]
-        pull_start(self.net, self.s0, adjoint, self.sums)
+            if window.start == 0:  # truncated, several begin there
+                first += adjoint
+        pull_start(self.net, self.s0, first, self.sums)
         value = derivative[0] if derivative else float(self.values.sum() / max(len(self.s0), 1))
         return value, self.sums.gradients(*self.readout.gradients())
 

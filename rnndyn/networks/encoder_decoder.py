@@ -33,7 +33,8 @@ class EncoderDecoder(Network):  # numpydoc ignore=PR02
     -----
     In `rnndyn.run`, `rnndyn.value_and_grad` and `rnndyn.train` the inputs are a pair: the source (B, T_source, I) and
     the inputs of the decoder (B, T, I), which for a closed loop are the number of steps. States, outputs, targets,
-    lengths and masks are the decoder's. All sources have one length. It has no dynamics but those of its parts: analyse
+    lengths and masks are the decoder's. All sources have one length. A truncated gradient that reaches the decoder's
+    first step goes on through the whole source. It has no dynamics but those of its parts: analyse
     these. ``rnndyn.generate(net.decoder, start, steps, initial_state=rnndyn.run(net.encoder, source).state[:, -1])``
     writes symbols.
 

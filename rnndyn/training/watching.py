@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from rnndyn.schema import RESULTS, WATCHED
+from rnndyn.schema import DIMENSIONS, RESULTS, WATCHED
 from rnndyn.validate import as_integer
 
-HISTORY = {name for name, variable in RESULTS["training"].items() if WATCHED not in variable.dims}
+TABLE = RESULTS["training"]
+TAKEN = {name for name, variable in TABLE.items() if WATCHED not in variable.dims} | set(DIMENSIONS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,8 +96,10 @@ def _checked(result: Any, taken: dict) -> dict[str, np.ndarray]:
         raise TypeError(f"watch: a probe gave a {type(result).__name__}: a dict of numbers or arrays by name is wanted")
     arrays = {str(name): np.asarray(value) for name, value in result.items()}
     for name, array in arrays.items():
-        if name in taken or name in HISTORY:
+        if name in taken or name in TAKEN:
             raise ValueError(f"watch: a probe gave {name!r}, a name that is taken: name it otherwise")
         if array.dtype.kind not in "fiub":
             raise TypeError(f"watch: {name!r} is of type {array.dtype}: real numbers are wanted")
+        if name in TABLE and array.ndim != len(TABLE[name].dims) - 1:
+            raise ValueError(f"watch: {name!r} is of shape {array.shape}, the name of another array: name it otherwise")
     return {name: array.astype(np.float64) for name, array in arrays.items()}

@@ -115,3 +115,6 @@ def test_through_the_last_state_of_an_encoder(name, activation, closed, rng):
     assert np.isclose(rd.train(net, (source, x), y, steps=1)[1].loss[0], value, rtol=1e-15)
     parts = rd.value_and_grad(net, (source, x), y, checkpoint=2)[1]
     assert bits(*parts.arrays().values()) == bits(*gradients.arrays().values())
+    reaching = rd.value_and_grad(net, (source, x), y, truncate=(1, T))[1]  # every loss goes back to the encoder
+    for name, array in gradients.arrays().items():
+        assert relative_error(reaching.arrays()[name], array) < 1e-12, name

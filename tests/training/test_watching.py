@@ -83,6 +83,8 @@ def test_from_its_file_it_goes_on_to_the_same_history(tmp_path):
         (lambda: gain, TypeError, "watch is a function"),
         (lambda: rd.Watch(lambda net: 1.0, every=1), TypeError, "a dict of numbers"),
         (lambda: rd.Watch(lambda net: {"loss": 1.0}, every=1), ValueError, "'loss', a name that is taken"),
+        (lambda: rd.Watch(lambda net: {"step": 1.0}, every=1), ValueError, "'step', a name that is taken"),
+        (lambda: rd.Watch(lambda net: {"exponent": 1.0}, every=1), ValueError, "'exponent' is of shape"),
         (lambda: rd.Watch([gain, gain], every=1), ValueError, "'gain', a name that is taken"),
         (lambda: rd.Watch(lambda net: {"word": "x"}, every=1), TypeError, "real numbers"),
     ],
