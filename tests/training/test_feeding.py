@@ -63,6 +63,7 @@ def test_a_probability_of_zero_is_running_freely(rng):
     assert np.isclose(loss, 0.5 * np.sum((outputs - y) ** 2) / 5, rtol=1e-13)
 
 
+@pytest.mark.compiled
 def test_coins_fall_as_the_schedule_says():
     """The number of true inputs is binomial: it stays within five standard deviations of its mean."""
     x, y = sentences(1, count=200, length=41)
@@ -160,6 +161,7 @@ def test_the_inputs_it_saw_are_true_or_its_last_choice(B, T, share, seed):
 
 
 # ---- symbols -----------------------------------------------------------------------------------------------------
+@pytest.mark.compiled
 def test_symbols_come_with_the_probabilities_of_their_temperature():
     """A network that gives the same logits at each step; counts within five standard deviations."""
     logits, n = np.array([1.0, 0.0, -1.0, 0.5]), 100
@@ -217,6 +219,7 @@ def exact(net):
     return gradient
 
 
+@pytest.mark.compiled
 def test_the_estimate_is_the_gradient_of_the_expected_reward():
     """Over 60 batches its mean is within five standard errors in every component, with each baseline.
 
@@ -241,6 +244,7 @@ def test_the_estimate_is_the_gradient_of_the_expected_reward():
     assert scatter["others"] < 0.5 * scatter[0.0]
 
 
+@pytest.mark.compiled
 def test_a_reward_is_earned():
     """Symbols that repeat the target's: chance gives 1/4, no target is ever shown as such."""
     x, y = np.tile(np.eye(K)[[0] * 6], (64, 1, 1)), np.tile([3, 1, 2, 0, 0, 2], (64, 1))
