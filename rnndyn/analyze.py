@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from rnndyn import schema
+from rnndyn.networks.encoder_decoder import EncoderDecoder
 from rnndyn.validate import as_array, as_generator
 
 if TYPE_CHECKING:
@@ -84,6 +85,8 @@ def analyze(
     >>> results["lyapunov_spectrum"].exponent.item(0) < 0
     True
     """
+    if isinstance(net, EncoderDecoder):
+        raise TypeError("net is an EncoderDecoder, two systems one after the other: analyse its .encoder or .decoder")
     effort = QUICK if quick else THOROUGH
     generator = as_generator(rng)
     given = _given(net, inputs, effort)

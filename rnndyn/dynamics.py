@@ -15,6 +15,7 @@ from rnndyn.devices import on_gpu, processor_only
 from rnndyn.losses import activate, pull_activation
 from rnndyn.networks.closed_loop import ClosedLoop
 from rnndyn.networks.compose import Bidirectional, Stack
+from rnndyn.networks.encoder_decoder import EncoderDecoder
 from rnndyn.networks.layer_norm import LayerNormLSTM
 from rnndyn.networks.map import Map, forward_map, jacobian_map, step_map, tangent_map
 from rnndyn.networks.recurrent import CellNetwork
@@ -46,6 +47,12 @@ def forward(net, x, s0, steps, lengths=None):
         Cost O(batch time (H^2 + H I)).
     """
     raise TypeError(f"net is a {type(net).__name__}: a network is wanted")
+
+
+@singledispatch
+def start(net, given):
+    """States (batch, state) before the first step, from what the front door passes on: these, or a source to read."""
+    return given
 
 
 @singledispatch
@@ -281,7 +288,7 @@ def _driven_tangent(net, s, x, Q, dx):
 def _(net: ClosedLoop, x, s0, steps, lengths=None):
     states, s = np.empty((len(s0), steps, net.state_size), net.dtype), s0
     for t in range(steps):
-        s = states[:, t] = step(net.net, s, _fed_back(net, s))
+        s = states[:, t] = step(net.net, s, outputs(net, s[:, None])[:, 0])
     return states
 
 
@@ -289,7 +296,7 @@ def _(net: ClosedLoop, x, s0, steps, lengths=None):
 def _(net: ClosedLoop, s, x, wrt="state"):
     if wrt == "input":
         return np.zeros((len(s), net.state_size, 0), net.dtype)
-    y = _fed_back(net, s)
+    y = outputs(net, s[:, None])[:, 0]
     J = jacobian(net.net, s, y)
     J[:, :, hidden_of(net, np.arange(net.state_size))] += jacobian(net.net, s, y, "input") @ _through_output(
         net, y, net.W_hy
@@ -299,15 +306,14 @@ def _(net: ClosedLoop, s, x, wrt="state"):
 
 @tangent.register
 def _(net: ClosedLoop, s, x, Q):
-    y = _fed_back(net, s)
+    y = outputs(net, s[:, None])[:, 0]
     moved = net.W_hy @ Q[:, hidden_of(net, np.arange(net.state_size))]
     return _driven_tangent(net.net, s, y, Q, _through_output(net, y, moved))
 
 
-def _fed_back(net, s):
-    """Outputs (batch, output) of a closed loop, which are its next inputs."""
-    hidden = np.ascontiguousarray(hidden_of(net, s))
-    return activate(Readout(net).sums(hidden[:, None])[:, 0], net.output_activation)
+def outputs(net, states):
+    """Outputs (batch, time, output) at states (batch, time, state); of a closed loop, its next inputs."""
+    return activate(Readout(net).sums(np.ascontiguousarray(hidden_of(net, states))), net.output_activation)
 
 
 def _through_output(net, y, dz):
@@ -315,6 +321,17 @@ def _through_output(net, y, dz):
     # The derivative of every activation is symmetric: it pulls back as it pushes on.
     dz = np.broadcast_to(dz, (len(y), *dz.shape[-2:])).swapaxes(1, 2)
     return np.ascontiguousarray(pull_activation(dz, y[:, None], net.output_activation).swapaxes(1, 2))
+
+
+@start.register
+def _(net: EncoderDecoder, given):
+    blank = np.zeros((len(given), net.encoder.state_size), net.dtype)
+    return np.ascontiguousarray(forward(net.encoder, given, blank, given.shape[1])[:, -1])
+
+
+@forward.register
+def _(net: EncoderDecoder, x, s0, steps, lengths=None):
+    return forward(net.decoder, x, s0, steps, lengths)
 
 
 @forward.register
@@ -383,6 +400,8 @@ def hidden_of(net, states):
         )
     if isinstance(net, ClosedLoop):
         return hidden_of(net.net, states)
+    if isinstance(net, EncoderDecoder):
+        return hidden_of(net.decoder, states)
     if isinstance(net, Stack):
         top = net.layers[-1]
         return hidden_of(top, states[..., net.state_size - top.state_size :])

@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from rnndyn.networks.base import Network
+from rnndyn.networks.encoder_decoder import EncoderDecoder
 from rnndyn.validate import as_array, as_integer, as_integers
 
 
@@ -35,13 +36,15 @@ def as_sequences(net, inputs, initial_state=None, steps=None):
     x : ndarray, shape (B, T, I), or None
         Contiguous, of the network's dtype; None for a network without inputs.
     s0 : ndarray, shape (B, S)
-        Initial states.
+        Initial states; of an :class:`~rnndyn.networks.EncoderDecoder` the source that leads to them.
     steps : int
         Number of steps T.
     single : bool
         Whether the caller gave no batch axis.
     """
     check_network(net)
+    if isinstance(net, EncoderDecoder):
+        return _as_pair(net, inputs, initial_state, steps)
     if inputs is None or isinstance(inputs, (int, np.integer)):
         x, steps = None, _steps(net, steps if inputs is None else inputs)
     else:
@@ -72,6 +75,26 @@ def as_sequences(net, inputs, initial_state=None, steps=None):
     elif x is not None and not x.flags.writeable:
         x = x.copy()  # kernels are compiled for arrays that may be written, though none writes to its inputs
     return (x if net.input_size else None), s0, steps, single
+
+
+def _as_pair(net, inputs, initial_state, steps):
+    """Source and inputs of an EncoderDecoder; the source (B, T_source, I) stands for the initial states."""
+    if initial_state is not None:
+        raise ValueError("initial_state with an EncoderDecoder, whose first state is the encoder's: leave it out")
+    if not (isinstance(inputs, (tuple, list)) and len(inputs) == 2):
+        raise TypeError("inputs of an EncoderDecoder are a pair (source, inputs of the decoder): pass both")
+    dims, sizes = ("batch", "time", "input"), {"input": net.encoder.input_size}
+    source = as_array(inputs[0], "inputs[0]", dims, sizes=sizes, dtype=net.dtype, optional=("batch",))
+    if not source.shape[-2]:
+        raise ValueError("inputs[0] has no times: a source of at least one step is wanted")
+    x, s0, steps, single = as_sequences(net.decoder, inputs[1], steps=steps)
+    alone = source.ndim == 2
+    batch = len(s0) if alone or not single else len(source)
+    if not alone and len(source) != batch:
+        raise ValueError(f"inputs[0] has {len(source)} sequences, inputs[1] {batch}: as many are wanted")
+    source = np.array(np.broadcast_to(source, (batch, *source.shape[-2:])), order="C")
+    x = None if x is None else np.array(np.broadcast_to(x, (batch, *x.shape[1:])), order="C")
+    return x, source, steps, single and alone
 
 
 def _steps(net, steps):

@@ -7,12 +7,10 @@ windows join without a change in any bit, so checkpoints cost memory and time bu
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
 from rnndyn.devices import running_on
-from rnndyn.dynamics import forward, hidden_of
+from rnndyn.dynamics import forward, hidden_of, start
 from rnndyn.frontdoor import (
     as_lengths,
     as_mask,
@@ -23,15 +21,9 @@ from rnndyn.frontdoor import (
 )
 from rnndyn.losses import SequenceLoss, as_loss
 from rnndyn.readout import Readout
-from rnndyn.records import record, sums_for
+from rnndyn.records import Window, pull_start, record, sums_for
 
-
-class Window(NamedTuple):
-    """Times ``start`` to ``stop`` of one recorded stretch; losses count from ``counted`` on."""
-
-    start: int
-    counted: int
-    stop: int
+DATA = ("x", "s0", "steps", "targets", "weight", "lengths")
 
 
 def windows_of(steps, length, truncate):
@@ -66,7 +58,8 @@ def value_and_grad(
     net : Network
         The network; without a read-out its outputs are the hidden states.
     inputs : array_like, shape (B, T, I) or (T, I), or int
-        Input sequences; for an autonomous network the number of steps.
+        Input sequences; for an autonomous network the number of steps. For an :class:`EncoderDecoder` a pair, the
+        source and these.
     targets : array_like
         ``"mse"``: (B, T, O) or (T, O). ``"cross_entropy"``: integers (B, T) or (T,) in ``0..O-1``. For the others see
         `rnndyn.losses`. For a callable: not used, None.
@@ -132,8 +125,6 @@ class Problem:
         self.targets, self.loss, self.weight = targets, loss, weight
         self.shown = None  # factors (batch, time, unit) of the hidden states that the read-out sees
         self.readout = Readout(net)
-        self.sums = sums_for(net, len(s0))
-        self.values = np.zeros((len(s0), steps))
 
     @classmethod
     def checked(cls, net, inputs, targets, loss, initial_state, lengths, mask):
@@ -147,19 +138,28 @@ class Problem:
         targets = loss.targets(net, targets, len(s0), steps, ends)
         return cls(net, until_the_end(x, ends), s0, steps, targets, loss, weight, ends)
 
-    def part(self, net, rows=None):
-        """Return the problem of another network of these shapes: of all sequences, or some, cut after the longest."""
-        if rows is None:
-            return Problem(net, self.x, self.s0, self.steps, self.targets, self.loss, self.weight, self.lengths)
+    def part(self, net, rows=None, steps=None):
+        """Problem of another network of these shapes: of all sequences, or some, cut after the longest or ``steps``."""
+        if rows is None and steps is None:
+            return self.changed(net=net)
+        rows = slice(None) if rows is None else rows
         ends = None if self.lengths is None else self.lengths[rows]
-        steps = self.steps if ends is None else min(self.steps, max(1, int(ends.max(initial=0))))
+        steps = min(self.steps, self.steps if steps is None else steps)
+        if ends is not None:
+            steps = min(steps, max(1, int(ends.max(initial=0))))
+            ends = np.minimum(ends, steps)
         x, weight = (None if a is None else a[rows, :steps] for a in (self.x, self.weight))
         targets = self.loss.part(self.targets, rows, steps)
-        return Problem(net, x, self.s0[rows], steps, targets, self.loss, weight, ends)
+        data = {"x": x, "s0": self.s0[rows], "steps": steps, "targets": targets, "weight": weight, "lengths": ends}
+        return self.changed(net=net, **data)
+
+    def changed(self, **changes):
+        """Problem with some of its arguments changed."""
+        return Problem(**{name: getattr(self, name) for name in ("net", "loss", *DATA)} | changes)
 
     def contents(self):
         """Data alone, without the network."""
-        return [self.x, self.s0, self.steps, self.targets, self.weight, self.lengths]
+        return [getattr(self, name) for name in DATA]
 
     def inputs(self, start, stop):
         """Inputs of a window, contiguous."""
@@ -168,7 +168,8 @@ class Problem:
     def starts(self, windows):
         """States at the start of each window but the first, by running once without a tape."""
         times = sorted({window.start for window in windows} | {0})
-        kept, state = {0: self.s0}, self.s0
+        state = start(self.net, self.s0)
+        kept = {0: state}
         for begin, end in zip(times, times[1:], strict=False):
             states = forward(self.net, self.inputs(begin, end), state, end - begin)
             state = states[:, -1].copy()  # a view would keep all of them
@@ -178,14 +179,18 @@ class Problem:
     def solve(self, plan, trace=None):
         """Value and gradients."""
         windows, cut = plan
+        self.sums, self.values = sums_for(self.net, len(self.s0)), np.zeros((len(self.s0), self.steps))
         derivative = self.whole() if isinstance(self.loss, SequenceLoss) else None
         states = self.starts(windows)
-        adjoint = np.zeros_like(self.s0)
+        adjoint, first = np.zeros_like(states[0]), np.zeros_like(states[0])
         for window in windows:
             tape = record(self.net, self.inputs(window.start, window.stop), states[window.start], window, self.lengths)
             g = self.losses(tape, window, derivative)
             within = None if trace is None else trace[:, window.start : window.stop]
             adjoint = tape.pull(g, np.zeros_like(adjoint) if cut else adjoint, self.sums, trace=within)[0]
+            if window.start == 0:  # truncated, several begin there
+                first += adjoint
+        pull_start(self.net, self.s0, first, self.sums)
         value = derivative[0] if derivative else float(self.values.sum() / max(len(self.s0), 1))
         return value, self.sums.gradients(*self.readout.gradients())
 
@@ -198,7 +203,8 @@ class Problem:
 
     def outputs(self):
         """Sums of the read-out (batch, time, output) at all times, before their activation."""
-        states = forward(self.net, self.inputs(0, self.steps), self.s0, self.steps, self.lengths)
+        s0 = start(self.net, self.s0)
+        states = forward(self.net, self.inputs(0, self.steps), s0, self.steps, self.lengths)
         return self.readout.sums(np.ascontiguousarray(self.seen(hidden_of(self.net, states), 0, self.steps)))
 
     def seen(self, hidden, start, stop):

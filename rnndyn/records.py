@@ -3,19 +3,32 @@
 from __future__ import annotations
 
 from functools import singledispatch
+from typing import NamedTuple
 
 import numpy as np
 
 from rnndyn import passes_layer_norm
 from rnndyn.devices import on_gpu, processor_only
-from rnndyn.dynamics import forward, jacobian, mirrored
+from rnndyn.dynamics import forward, hidden_of, jacobian, mirrored, outputs
+from rnndyn.losses import pull_activation
 from rnndyn.networks.base import Gradients
+from rnndyn.networks.closed_loop import ClosedLoop
 from rnndyn.networks.compose import Bidirectional, Stack
+from rnndyn.networks.encoder_decoder import EncoderDecoder
 from rnndyn.networks.layer_norm import LayerNormLSTM
 from rnndyn.networks.leaves import flatten, rebuild
 from rnndyn.networks.map import Map
 from rnndyn.networks.recurrent import CellNetwork
 from rnndyn.passes import Tape, WeightSums, no_inputs
+from rnndyn.readout import Readout
+
+
+class Window(NamedTuple):
+    """Times ``start`` to ``stop`` of one recorded stretch; losses count from ``counted`` on."""
+
+    start: int
+    counted: int
+    stop: int
 
 
 @singledispatch
@@ -28,6 +41,11 @@ def record(net, x, s0, window, lengths):
 def sums_for(net, batch):
     """Empty sums for the gradients of the weights of ``net``; they have ``gradients(W_hy, b_y)``."""
     raise TypeError(f"net is a {type(net).__name__}: a network is wanted")
+
+
+@singledispatch
+def pull_start(net, given, adjoint, sums):
+    """Propagate an adjoint back through `rnndyn.dynamics.start`, where that is more than the states given."""
 
 
 @record.register
@@ -134,6 +152,75 @@ class BidirectionalSums:
         return self.net.fold_gradients(*(part.gradients() for part in self.parts), W_hy, b_y)
 
 
+class ClosedLoopTape:
+    """States of a closed loop; a step is recorded again when its adjoint is wanted, since that of its input follows."""
+
+    def __init__(self, net, x, s0, window, lengths):
+        self.net = net
+        states = forward(net, None, s0, window.stop - window.start)
+        self.hidden = np.ascontiguousarray(hidden_of(net, states))
+        self.before = np.concatenate([s0[:, None], states], axis=1)[:, :-1]
+        self.x = outputs(net, self.before)
+
+    def pull(self, g, adjoint, sums, *, inputs=False, trace=None):
+        """As :meth:`rnndyn.passes.Tape.pull`."""
+        before = np.ascontiguousarray(hidden_of(self.net, self.before))
+        columns = hidden_of(self.net, np.arange(self.net.state_size))
+        for t in range(g.shape[1] - 1, -1, -1):
+            at = slice(t, t + 1)
+            x, step = np.ascontiguousarray(self.x[:, at]), Window(t, t, t + 1)
+            tape = record(self.net.net, x, np.ascontiguousarray(self.before[:, t]), step, None)
+            within = None if trace is None else trace[:, at]
+            own = np.ascontiguousarray(g[:, at])
+            adjoint, gx = tape.pull(own, adjoint, sums.inside, inputs=True, trace=within)
+            gz = pull_activation(gx, x, self.net.output_activation)
+            adjoint[:, columns] += sums.readout.pull(gz, np.ascontiguousarray(before[:, at]))[:, 0]
+        return adjoint, None
+
+
+class ClosedLoopSums:
+    """Gradients of the network inside; its read-out has one from the loss, and one from what is fed back."""
+
+    def __init__(self, net, batch):
+        self.inside, self.readout = sums_for(net.net, batch), Readout(net)
+
+    def gradients(self, W_hy=None, b_y=None):
+        """Gradients of the network inside, as the field ``net``."""
+        pairs = zip(self.readout.gradients(), (W_hy, b_y), strict=True)
+        added = (own if loss is None else own + loss for own, loss in pairs)
+        return Gradients({"net": self.inside.gradients(*added)})
+
+
+class EncoderDecoderSums:
+    """Gradients of both parts."""
+
+    def __init__(self, net, batch):
+        self.encoder, self.decoder = sums_for(net.encoder, batch), sums_for(net.decoder, batch)
+
+    def gradients(self, W_hy=None, b_y=None):
+        """Gradients of both; the read-out is the decoder's."""
+        return Gradients({"encoder": self.encoder.gradients(), "decoder": self.decoder.gradients(W_hy, b_y)})
+
+
+class EncoderDecoderTape:
+    """Record of the decoder."""
+
+    def __init__(self, net, x, s0, window, lengths):
+        self.tape = record(net.decoder, x, s0, window, lengths)
+        self.hidden = self.tape.hidden
+
+    def pull(self, g, adjoint, sums, *, inputs=False, trace=None):
+        """As :meth:`rnndyn.passes.Tape.pull`."""
+        return self.tape.pull(g, adjoint, sums.decoder, inputs=inputs, trace=trace)
+
+
+@pull_start.register
+def _(net: EncoderDecoder, given, adjoint, sums):
+    window = Window(0, 0, given.shape[1])
+    tape = record(net.encoder, given, np.zeros_like(adjoint), window, None)
+    tape.pull(np.zeros_like(tape.hidden), adjoint, sums.encoder)
+
+
 class MapTape:
     """States of a user's map; its adjoint is that of its Jacobians."""
 
@@ -188,5 +275,9 @@ record.register(Stack)(StackTape)
 sums_for.register(Stack)(StackSums)
 record.register(Bidirectional)(BidirectionalTape)
 sums_for.register(Bidirectional)(BidirectionalSums)
+record.register(ClosedLoop)(ClosedLoopTape)
+sums_for.register(ClosedLoop)(ClosedLoopSums)
+record.register(EncoderDecoder)(EncoderDecoderTape)
+sums_for.register(EncoderDecoder)(EncoderDecoderSums)
 record.register(Map)(MapTape)
 sums_for.register(Map)(MapSums)

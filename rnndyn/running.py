@@ -6,7 +6,7 @@ import numpy as np
 
 from rnndyn import schema
 from rnndyn.devices import running_on
-from rnndyn.dynamics import forward, hidden_of
+from rnndyn.dynamics import forward, hidden_of, start
 from rnndyn.dynamics import jacobian as step_jacobian
 from rnndyn.frontdoor import as_lengths, as_rows, as_sequences, check_network, until_the_end
 from rnndyn.losses import activate
@@ -22,7 +22,8 @@ def run(net, inputs=None, *, initial_state=None, steps=None, lengths=None, devic
     net : Network
         The network.
     inputs : array_like, shape (B, T, I) or (T, I), optional
-        Input sequences. None for an autonomous network, with ``steps``.
+        Input sequences. None for an autonomous network, with ``steps``. For an :class:`EncoderDecoder` a pair, the
+        source and these.
     initial_state : array_like, shape (B, S) or (S,), optional
         State before the first step; zeros by default.
     steps : int, optional
@@ -61,7 +62,7 @@ def run(net, inputs=None, *, initial_state=None, steps=None, lengths=None, devic
     with running_on(device) as place:
         x, s0, T, single = as_sequences(net, inputs, initial_state, steps)
         ends = as_lengths(lengths, len(s0), T)
-        states = forward(net, until_the_end(x, ends), s0, T, ends)
+        states = forward(net, until_the_end(x, ends), start(net, s0), T, ends)
     hidden = hidden_of(net, states)
     found = {"state": states, "hidden": hidden}
     if net.output_size:

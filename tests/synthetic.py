@@ -220,10 +220,15 @@ def standard_errors(lags=5, outputs=1):
     )
 
 
-def training(steps=10, validation=False):
+def training(steps=10, validation=False, exponents=0):
     loss = 2.0 ** -np.arange(steps)
     more = {"validation_loss": np.where(np.arange(steps) % 2, loss + 0.1, np.nan)} if validation else {}
-    return schema.build("training", {"loss": loss, "gradient_norm": loss / 2} | more)
+    coords = {}
+    if exponents:
+        more["exponent"] = -np.ones((3, exponents)) * np.arange(1, exponents + 1)
+        more["exponent"][0, -1] = -np.inf
+        coords = {"watched_step": ("watched_step", [0, steps // 2, steps], {"long_name": "step", "units": "1"})}
+    return schema.build("training", {"loss": loss, "gradient_norm": loss / 2} | more, coords=coords)
 
 
 def results():

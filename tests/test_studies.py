@@ -4,7 +4,17 @@ import importlib
 
 import pytest
 
-LIGHT = ("claims", "gradient_paths", "isometry", "laurent_von_brecht", "memory_time_constant", "random_matrix_products")
+LIGHT = (
+    "claims",
+    "clipping",
+    "gradient_paths",
+    "isometry",
+    "laurent_von_brecht",
+    "memory_time_constant",
+    "random_matrix_products",
+    "training_dynamics",
+    "truncation",
+)
 
 
 @pytest.mark.compiled

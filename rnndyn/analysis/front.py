@@ -10,6 +10,7 @@ import numpy as np
 
 from rnndyn.networks.base import Network
 from rnndyn.networks.compose import Bidirectional
+from rnndyn.networks.encoder_decoder import EncoderDecoder
 from rnndyn.networks.map import Map
 from rnndyn.validate import as_array, as_generator, as_integer
 
@@ -41,6 +42,8 @@ def networks(net: Any) -> list[Network]:
         name = f"net[{k}]" if isinstance(net, Sequence) else "net"
         if not isinstance(one, Network):
             raise TypeError(f"{name} is a {type(one).__name__}: a network is wanted, or a list of networks")
+        if isinstance(one, EncoderDecoder):
+            raise TypeError(f"{name} is an EncoderDecoder, two systems one after the other: analyse its .decoder")
         if isinstance(one, Bidirectional):
             raise TypeError(f"{name} runs in both directions of time, so is no dynamical system: analyse its .forward")
         if _kind(one) != _kind(nets[0]):

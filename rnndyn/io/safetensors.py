@@ -37,7 +37,7 @@ CLASSES = (
         "QRNN",
         "LayerNormLSTM",
     ),
-    *("Stack", "Bidirectional", "ClosedLoop"),
+    *("Stack", "Bidirectional", "ClosedLoop", "EncoderDecoder"),
 )
 DTYPES = ("F16", "F32", "F64")
 LARGEST_HEADER = 10_000_000  # bytes; a header has some 100 an array

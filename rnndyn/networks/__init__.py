@@ -5,6 +5,7 @@ from rnndyn.networks.closed_loop import ClosedLoop
 from rnndyn.networks.compose import Bidirectional, Stack
 from rnndyn.networks.elementwise import QRNN, SRU
 from rnndyn.networks.elman import Elman, Linear
+from rnndyn.networks.encoder_decoder import EncoderDecoder
 from rnndyn.networks.gru import GRU
 from rnndyn.networks.layer_norm import LayerNormLSTM
 from rnndyn.networks.leaky import Leaky
@@ -21,6 +22,7 @@ __all__ = [
     "Bidirectional",
     "ClosedLoop",
     "Elman",
+    "EncoderDecoder",
     "Gradients",
     "Highway",
     "LayerNormLSTM",

@@ -30,7 +30,10 @@ class ClosedLoop(Network):  # numpydoc ignore=PR02
     Notes
     -----
     The state is that of `net`, since the output that is fed back is a function of it: the first input is the output of
-    the initial state. The Jacobian is ``J_s + J_x dy/dh``. `run` gives the outputs too.
+    the initial state. The Jacobian is ``J_s + J_x dy/dh``. `run` gives the outputs too. In training the gradient passes
+    through every output that is fed back: one-to-many, from initial states to sequences. To feed outputs back without
+    it, train `net` itself with :class:`rnndyn.ScheduledSampling`.
+    Forward and backward it goes step by step through the interpreter.
 
     Examples
     --------

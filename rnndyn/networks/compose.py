@@ -56,7 +56,7 @@ class Stack(Network):  # numpydoc ignore=PR02
             if layer.input_size != below.hidden_size:
                 wanted = f"wanted {below.hidden_size}, the hidden size of layers[{k}]"
                 raise ValueError(f"layers[{k + 1}] has {layer.input_size} inputs, {wanted}: correct its W_xh")
-        self._set("layers", _one_dtype(self.layers))
+        self._set("layers", one_dtype(self.layers))
 
     def parts(self) -> dict[str, Network]:
         """Return the networks that this network is made of.
@@ -214,7 +214,7 @@ class Bidirectional(Network):  # numpydoc ignore=PR02
         if self.forward.input_size != self.backward.input_size:
             wanted = f"wanted {self.forward.input_size}, as forward has"
             raise ValueError(f"backward has {self.backward.input_size} inputs, {wanted}: correct its W_xh")
-        forward, backward = _one_dtype((self.forward, self.backward))
+        forward, backward = one_dtype((self.forward, self.backward))
         super().__post_init__()
         readout = self._own()
         if readout and readout["W_hy"].dtype != forward.dtype:  # mixed: everything float64
@@ -330,7 +330,19 @@ def _check_part(part: Any, name: str, *, refused: type) -> None:
         raise TypeError(f"{name} is itself a {refused.__name__}: pass the networks that it is made of")
 
 
-def _one_dtype(parts: Sequence[Network]) -> tuple[Network, ...]:
+def one_dtype(parts: Sequence[Network]) -> tuple[Network, ...]:
+    """Networks of one dtype: that of all, or float64.
+
+    Parameters
+    ----------
+    parts
+        Networks.
+
+    Returns
+    -------
+    tuple of Network
+        Those that differ, converted.
+    """
     wide = np.result_type(*(part.dtype for part in parts))
     return tuple(part if part.dtype == wide else part.astype(wide) for part in parts)
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from rnndyn.plot.style import BLUE, ORANGE, VERMILLION, drawing, require
+from rnndyn.plot.style import BLUE, GREY, ORANGE, PURPLE, VERMILLION, drawing, label, require
+
+MOST = 3  # exponents drawn
 
 
 def training(ds, ax=None):
     """Draw the loss and the norm of the gradient of `rnndyn.train` on one logarithmic axis.
+
+    Where Lyapunov exponents were watched, they stand on an axis of their own to the right.
 
     Parameters
     ----------
@@ -44,8 +48,21 @@ def training(ds, ax=None):
             style = {"color": VERMILLION, "linestyle": "--", "label": "validation loss"}
             ax.plot(step[looks], ds["validation_loss"].values[looks], **style)
         ax.set_yscale("log")
-        ax.set_xlim(1, max(2, len(step)))
+        ax.set_xlim(0 if "exponent" in ds else 1, max(2, len(step)))
+        if "exponent" in ds:
+            _exponents(ax.twinx(), ds["exponent"])
         ax.set_xlabel("Training step")
         ax.set_ylabel("Loss, gradient norm")
         ax.legend(reverse=True)
     return ax
+
+
+def _exponents(ax, exponent):
+    """Exponents that were watched, the first drawn strongest."""
+    step, values = exponent["watched_step"].values, np.where(np.isfinite(exponent.values), exponent.values, np.nan)
+    ax.axhline(0, color=GREY, linewidth=0.6, zorder=0)
+    for k in range(min(values.shape[1], MOST)):
+        ax.plot(step, values[:, k], "o-", color=PURPLE, markersize=2, linewidth=0.8, alpha=1 / (1 + k))
+    ax.spines["right"].set(visible=True, color=PURPLE)
+    ax.tick_params(axis="y", colors=PURPLE)
+    ax.set_ylabel(label(exponent), color=PURPLE)

@@ -18,7 +18,7 @@ from rnndyn.schema.markov import MARKOV
 from rnndyn.schema.ode import ODE
 from rnndyn.schema.points import POINTS
 from rnndyn.schema.states import STATES
-from rnndyn.schema.terms import COUNTED_FROM_ONE, DIMENSIONS, LEADING, Status, Variable
+from rnndyn.schema.terms import COUNTED_FROM_ONE, DIMENSIONS, LEADING, WATCHED, Status, Variable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,6 +39,7 @@ def build(
     call: Mapping | None = None,
     attrs: Mapping | None = None,
     coords: Mapping | None = None,
+    own: Mapping[str, np.ndarray] | None = None,
 ) -> Dataset:
     """Make the Dataset of one result from plain arrays.
 
@@ -58,6 +59,8 @@ def build(
         Further attrs of this result (counts, say).
     coords
         Further coordinates, in the form that xarray takes. `time` and `step` count from one without asking.
+    own
+        Arrays over `watched_step` that a caller named himself; their other axes are numbered under that name.
 
     Returns
     -------
@@ -89,6 +92,9 @@ def build(
             raise ValueError(f"variables: {name!r} is not a variable of {kind!r}; it has {', '.join(table)}")
         array = _variable(name, np.asarray(values), table[name], ensemble, call)
         (own_coords if table[name].coordinate else data)[name] = array
+    for name, values in (own or {}).items():
+        dims = (WATCHED, *(f"{name}_{k}" for k in range(1, np.ndim(values))))
+        data[name] = xr.Variable(dims, values, {"long_name": name.replace("_", " "), "units": "1"})
     for name in COUNTED_FROM_ONE:
         size = next((v.sizes[name] for v in data.values() if name in v.dims), None)
         if size is not None and name not in own_coords:
@@ -177,7 +183,7 @@ def validate(ds: Dataset) -> Dataset:
     if "omitted" in ds.attrs:
         return ds
     missing = [name for name, v in table.items() if not v.optional and name not in ds.variables]
-    unknown = [str(name) for name in ds.data_vars if name not in table]
+    unknown = [str(name) for name, v in ds.data_vars.items() if name not in table and v.dims[:1] != (WATCHED,)]
     if missing or unknown:
         fault = f"lacks {', '.join(missing)}" if missing else f"holds the unknown {', '.join(unknown)}"
         raise ValueError(f"ds: the {kind!r} result {fault}; it has {', '.join(table)}")

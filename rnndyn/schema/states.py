@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rnndyn.schema.terms import TRACE, Variable
+from rnndyn.schema.terms import TRACE, WATCHED, Variable
 
 STATES: dict[str, dict[str, Variable]] = {
     "run": {
@@ -17,5 +17,12 @@ STATES: dict[str, dict[str, Variable]] = {
         "validation_loss": Variable(
             ("step",), "1", "loss on the validation data after the step, NaN where it was not looked at", optional=True
         ),
+        "exponent": Variable((WATCHED, "index"), "nat/step", "Lyapunov exponent", optional=True),
+        "exponent_stderr": Variable((WATCHED, "index"), "nat/step", "its standard error", optional=True),
+        "n_fixed_points": Variable(
+            (WATCHED, "unstable"), "1", "fixed points found with so many unstable directions", "i", optional=True
+        ),
+        "missing_fixed_points": Variable((WATCHED,), "1", "estimated number of those not found", optional=True),
+        "gradient_flow": Variable((WATCHED, "time"), "nat", "log 2-norm of dL/ds_t, of all sequences", optional=True),
     },
 }

@@ -21,6 +21,8 @@ DIMENSIONS = {
     "index": "exponents or singular values, largest first",
     "block": "stretches of a run, one after the other",
     "step": "training steps, 1..n",
+    "watched_step": "training steps after which the network was looked at; 0 is before the first",
+    "unstable": "numbers of unstable directions, from 0",
     "layer": "layers of a stack",
     "manifold": "slow manifolds: line, ring and higher-dimensional attractors",
     "path": "ways of a gradient: through the gates of one step, or through all steps",
@@ -33,6 +35,7 @@ DIMENSIONS = {
 }
 LEADING = ("network", "batch")  # present only for an ensemble, or for several sequences
 COUNTED_FROM_ONE = ("time", "step")
+WATCHED = "watched_step"  # a caller's own variables may stand over it, under names of his own
 
 
 class Status(IntEnum):

@@ -1,8 +1,8 @@
 """A training in progress, in a file: written all at once every few steps, taken up again to the last bit.
 
-The file is safetensors: the arrays of the network, of the best one so far, of the optimiser and of the history. Its
-metadata hold one entry, JSON: ``version``, ``call`` (what was asked for), ``facts`` (where the training stands) and
-``sha256`` (of arrays and facts). Nothing is pickled.
+The file is safetensors: the arrays of the network, of the best one so far, of the optimiser, of the history, and what
+was watched. Its metadata hold one entry, JSON: ``version``, ``call`` (what was asked for), ``facts`` (where the
+training stands) and ``sha256`` (of arrays and facts). Nothing is pickled.
 """
 
 from __future__ import annotations
@@ -33,10 +33,11 @@ class Progress:
     best_step: int = 0
     best_loss: float = float("inf")
     waited: int = 0  # looks at the validation data since then
-    masks: int = 0  # seed of the masks of dropout
+    seed: int | None = None  # of what a feeding, and the masks of dropout, draw
+    watched: dict[str, list[np.ndarray]] = field(default_factory=dict)  # what a Watch found, look by look
 
 
-FACTS = ("step", "best_step", "best_loss", "waited", "masks")
+FACTS = ("step", "best_step", "best_loss", "waited", "seed")
 
 
 def write_progress(path, progress, batches, call):
@@ -57,6 +58,7 @@ def write_progress(path, progress, batches, call):
     arrays |= {f"best.{name}": array for name, array in progress.best.items()}
     arrays |= {f"optimizer.{k}": np.asarray(leaf, _dtype(leaf)) for k, leaf in enumerate(leaves(progress.optimizer))}
     arrays |= {f"history.{name}": array[: progress.step] for name, array in progress.history.items()}
+    arrays |= {f"watched.{name}": np.stack(values) for name, values in progress.watched.items()}
     facts = {name: getattr(progress, name) for name in FACTS} | {"batches": batches.state()}
     ours = {"version": VERSION, "call": describe(call), "facts": facts, "sha256": _digest(arrays, facts)}
     write_file(path, arrays, {ENTRY: json.dumps(ours, sort_keys=True)})
@@ -111,6 +113,7 @@ def _take_up(progress, batches, arrays, facts):
     progress.optimizer = rebuilt(progress.optimizer, iter([numbers[str(k)] for k in range(len(numbers))]))
     for name, array in _under(arrays, "history").items():
         progress.history[name][: progress.step] = array
+    progress.watched = {name: list(array) for name, array in _under(arrays, "watched").items()}
     batches.restore(facts["batches"])
 
 

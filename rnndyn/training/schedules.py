@@ -1,7 +1,11 @@
-"""Schedules of the learning rate: small immutable functions of the number of steps done."""
+"""Schedules: small immutable functions of the number of steps done.
+
+They give a learning rate, the probability of a :class:`rnndyn.ScheduledSampling`, or the length of a curriculum.
+"""
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
 from dataclasses import dataclass
 
@@ -77,6 +81,73 @@ class Exponential(ByEpoch):  # numpydoc ignore=PR02
     def __call__(self, step):
         """Learning rate after ``step`` steps."""
         return self.initial * self.decay ** (step // self.every)
+
+
+@dataclass(frozen=True)
+class Linear:  # numpydoc ignore=PR02
+    """A straight line, ``initial + slope * epoch``, kept between bounds.
+
+    Parameters
+    ----------
+    initial : float
+        Value of the first epoch.
+    slope : float
+        What an epoch adds.
+    every : int
+        Steps of an epoch, through which the value stays.
+    lowest, highest : float
+        Bounds.
+
+    Examples
+    --------
+    >>> length = Linear(5, 2, every=2, highest=8)
+    >>> [length(step) for step in range(6)]
+    [5, 5, 7, 7, 8, 8]
+    """
+
+    initial: float
+    slope: float
+    every: int = 1
+    lowest: float = 0.0
+    highest: float = math.inf
+
+    def __post_init__(self):
+        as_number(self.slope, "slope")
+        as_integer(self.every, "every", minimum=1)
+        if not self.lowest <= as_number(self.initial, "initial") <= self.highest:
+            raise ValueError(
+                f"initial is {self.initial}: between lowest={self.lowest} and highest={self.highest} wanted"
+            )
+
+    def __call__(self, step):
+        """Value after ``step`` steps."""
+        return min(max(self.initial + self.slope * (step // self.every), self.lowest), self.highest)
+
+
+@dataclass(frozen=True)
+class InverseSigmoid:  # numpydoc ignore=PR02
+    """A slow fall from near 1 to 0, ``k / (k + exp(step / k))`` (Bengio et al. [bengio2015]_, section 2.4).
+
+    Parameters
+    ----------
+    k : float
+        Speed, at least 1; half is reached after ``k ln k`` steps.
+
+    Examples
+    --------
+    >>> probability = InverseSigmoid(10.0)
+    >>> [round(probability(step), 3) for step in (0, 23, 100)]
+    [0.909, 0.501, 0.0]
+    """
+
+    k: float
+
+    def __post_init__(self):
+        as_number(self.k, "k", minimum=1.0)
+
+    def __call__(self, step):
+        """Value after ``step`` steps."""
+        return self.k / (self.k + math.exp(min(step / self.k, 700.0)))  # beyond, exp would overflow
 
 
 @dataclass(frozen=True)

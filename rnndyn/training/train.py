@@ -6,18 +6,25 @@ import math
 
 import numpy as np
 
-from rnndyn import schema
 from rnndyn.devices import resolve, running_on
 from rnndyn.frontdoor import as_truncation, as_window
 from rnndyn.gradients import Problem, windows_of
-from rnndyn.losses import Called
 from rnndyn.networks.base import Gradients
 from rnndyn.progress import progressing
-from rnndyn.training.batches import Batches
-from rnndyn.training.dropout import Dropout
-from rnndyn.training.optimisers import Adam
+from rnndyn.schema import WATCHED
+from rnndyn.training.asked import (
+    as_batches,
+    as_clipping,
+    as_curriculum,
+    as_dropout,
+    as_feeding,
+    as_optimizer,
+    as_validation,
+    as_watch,
+)
+from rnndyn.training.history import as_dataset, empty_history
 from rnndyn.training.resume import Progress, read_progress, write_progress
-from rnndyn.validate import as_generator, as_integer, as_number
+from rnndyn.validate import as_generator, as_integer
 
 
 def train(
@@ -39,9 +46,12 @@ def train(
     mask=None,
     truncate=None,
     checkpoint=None,
+    feeding=None,
+    curriculum=None,
     validation=None,
     validate_every=1,
     patience=None,
+    watch=None,
     save_to=None,
     save_every=100,
     progress=None,
@@ -75,7 +85,14 @@ def train(
         :class:`rnndyn.Dropout`. ``loss`` is then that of the network with its parts left out, ``validation_loss`` that
         of the whole one.
     rng : int or numpy.random.Generator, optional
-        Draws the batches, and what is left out.
+        Draws the batches, what is left out, and what is fed.
+    feeding : ScheduledSampling or Reinforce, optional
+        Feed the network its own outputs in place of inputs: :class:`rnndyn.ScheduledSampling`, free running, or
+        rewards for what it draws, :class:`rnndyn.Reinforce`. None is teacher forcing, as it always is on the
+        validation data.
+    curriculum : callable, optional
+        Length to which sequences are cut, by the number of steps done (Bengio et al. [bengio2009]_): a schedule such as
+        ``rd.schedules.Linear(5, 1, every=10)``, short ones first.
     validation : tuple or dict, optional
         Other data, ``(inputs, targets)`` or a dict of these with ``lengths``, ``mask`` and ``initial_state``. The
         network that does best on them is the one returned.
@@ -83,6 +100,9 @@ def train(
         Steps between looks at the validation data.
     patience : int, optional
         Stop after so many looks in a row without a new best; None goes on to the end.
+    watch : Watch, optional
+        What to look at while the network is trained, and at which steps: see :class:`rnndyn.Watch` and
+        `rnndyn.probes`.
     save_to : path-like, optional
         File that keeps the training every ``save_every`` steps and at its end. If it is there, the training goes on
         from it, to the same result in every bit as if it had never stopped, with more ``steps`` too.
@@ -98,7 +118,8 @@ def train(
         The trained network.
     history : xarray.Dataset
         ``loss``, ``gradient_norm`` (before clipping), ``learning_rate`` and, with validation data, ``validation_loss``
-        (after the step) over ``step``. Its attrs hold ``best_step``, the step that gave the network returned.
+        (after the step) over ``step``; what was watched over ``watched_step``. Its attrs hold ``best_step``, the step
+        that gave the network returned.
 
     Raises
     ------
@@ -118,32 +139,35 @@ def train(
     True
     """
     place = resolve(device)
-    optimizer = _as_optimizer(optimizer)
+    optimizer = as_optimizer(optimizer)
     count = as_integer(steps, "steps", minimum=0)
-    clip = _as_clipping(clip_norm, clip_value)
+    clip = as_clipping(clip_norm, clip_value)
     look, save = (
         as_integer(n, name, minimum=1) for n, name in ((validate_every, "validate_every"), (save_every, "save_every"))
     )
     problem = Problem.checked(net, inputs, targets, loss, initial_state, lengths, mask)
     truncation = as_truncation(truncate)
     as_window(checkpoint, problem.steps)
-    held_out = _as_validation(net, validation, loss, patience)
-    leaving_out, generator = _as_dropout(dropout, net), as_generator(rng)
-    masks = int(generator.integers(2**63)) if leaving_out else 0
-    batches = _as_batches(problem, batch_size, by_length, generator)
+    held_out = as_validation(net, validation, loss, patience)
+    feeding, length, watch = as_feeding(feeding, problem), as_curriculum(curriculum, problem), as_watch(watch)
+    dropout, generator = as_dropout(dropout, net), as_generator(rng)
+    seed = None if feeding is None and dropout is None else int(generator.integers(1 << 62))
+    batches = as_batches(problem, batch_size, by_length, generator)
     call = {"loss": loss, "optimizer": optimizer, "clip_norm": clip_norm, "clip_value": clip_value, "rng": rng}
-    call |= {"batch_size": batch_size, "by_length": by_length, "dropout": dropout, "truncate": truncate}
-    call |= {"validate_every": validate_every, "patience": patience, "device": place}
-    done = Progress(net, optimizer.start(net.arrays()), _history(count, optimizer, held_out), masks=masks)
+    call |= {"batch_size": batch_size, "by_length": by_length, "truncate": truncate}
+    call |= {"validate_every": validate_every, "patience": patience, "watch": watch, "device": place}
+    call |= {"feeding": feeding, "curriculum": curriculum, "dropout": dropout}
+    done = Progress(net, optimizer.start(net.arrays()), empty_history(count, optimizer, held_out), seed=seed)
     if save_to is not None:
         contents = call | {"net": net, "data": problem.contents(), "validation": held_out and held_out.contents()}
         read_progress(save_to, done, batches, contents)
+    _look(done, watch)
     bar: dict[str, float] = {}
     for k in progressing(range(done.step, count), progress, "training", done.step, bar):
         if patience is not None and done.waited >= patience:
             break
         with running_on(place):
-            part, factors = _thinned(problem, done, batches.take(), leaving_out)
+            part, factors = _prepared(problem, done, batches.take(), length(k), dropout, feeding)
             windows = windows_of(part.steps, as_window(checkpoint, part.steps), truncation)
             value, gradients = _gradient(part, windows, factors, k)
         bar |= {"loss": value, "gradient_norm": gradients.norm()}
@@ -151,28 +175,33 @@ def train(
         if held_out is not None and done.step % look == 0:
             with running_on(place):
                 _validate(done, held_out)
+        _look(done, watch)
         if save_to is not None and done.step % save == 0:
             write_progress(save_to, done, batches, contents)
     if save_to is not None and done.step % save:
         write_progress(save_to, done, batches, contents)
     best = done.net.with_arrays(done.best) if done.best else done.net
-    history = {name: values[: done.step] for name, values in done.history.items()}
-    attrs = {"best_step": done.best_step if done.best else done.step}
-    return best, schema.build("training", history, net=best, call=call | {"steps": steps}, attrs=attrs)
+    return best, as_dataset(done, best, call | {"steps": steps})
 
 
 # --- one step ---------------------------------------------------------------------------------------------------------
 
 
-def _thinned(problem, done, rows, dropout):
-    """Return the problem of some rows with parts left out, and the factors that its network's arrays had."""
-    if dropout is None:
-        return problem.part(done.net, rows), {}
-    # A generator for each step: so a training that is taken up needs only the seed.
-    rng = np.random.default_rng([done.masks, done.step])
-    factors, arrays = dropout.factors(done.net, rng), done.net.arrays()
-    part = problem.part(done.net.with_arrays({name: m * arrays[name] for name, m in factors.items()}), rows)
-    dropout.thin(part, rng)
+def _prepared(problem, done, rows, steps, dropout, feeding):
+    """Problem of the step, with what is left out and fed, and the factors that its network's arrays had.
+
+    Each draws from a generator of the seed and the step: so a training that is taken up needs only the seed.
+    """
+    net, factors = done.net, {}
+    if dropout is not None:
+        masks = np.random.default_rng([done.seed, done.step, 1])
+        factors, arrays = dropout.factors(net, masks), net.arrays()
+        net = net.with_arrays({name: m * arrays[name] for name, m in factors.items()})
+    part = problem.part(net, rows, steps)
+    if feeding is not None:
+        part = feeding(part, done.step, np.random.default_rng([done.seed, done.step]))
+    if dropout is not None:
+        dropout.thin(part, masks)
     return part, factors
 
 
@@ -206,6 +235,12 @@ def _advance(done, optimizer, gradients, facts):
     done.net = done.net.with_arrays(arrays)
 
 
+def _look(done, watch):
+    """Look at the network, if this is a step to look at and it was not done before."""
+    if watch is not None and watch.due(done.step) and done.step not in done.watched.get(WATCHED, ()):
+        watch.look(done.net, done.step, done.watched)
+
+
 def _validate(done, held_out):
     """Look at the validation data, and keep the network if it is the best so far."""
     value = held_out.part(done.net).value()
@@ -213,83 +248,3 @@ def _validate(done, held_out):
     done.waited += 1
     if value < done.best_loss:
         done.best, done.best_step, done.best_loss, done.waited = done.net.arrays(), done.step, value, 0
-
-
-# --- what was asked for -----------------------------------------------------------------------------------------------
-
-
-def _as_optimizer(optimizer):
-    optimizer = Adam() if optimizer is None else optimizer
-    if not (hasattr(optimizer, "start") and hasattr(optimizer, "step")):
-        kind = type(optimizer).__name__
-        raise TypeError(f"optimizer is a {kind}: one with start and step is wanted, such as rnndyn.Adam(1e-3)")
-    return optimizer
-
-
-def _as_dropout(dropout, net):
-    if dropout is None:
-        return None
-    if not isinstance(dropout, Dropout):
-        kind = type(dropout).__name__
-        raise TypeError(f"dropout is a {kind}: an rnndyn.Dropout is wanted, such as Dropout(inputs=0.2)")
-    dropout.check(net)
-    return dropout
-
-
-def _as_clipping(norm, value):
-    """Return a function of gradients and their norm that clips them."""
-    if norm is not None and value is not None:
-        raise ValueError("clip_norm and clip_value are both given: choose one")
-    if norm is not None:
-        largest = as_number(norm, "clip_norm", above=0.0)
-        # The small number is that of PyTorch, and of the source document 004.
-        return lambda gradients, size: _scaled(gradients, min(1.0, largest / (size + 1e-6)))
-    if value is not None:
-        bound = as_number(value, "clip_value", above=0.0)
-        return lambda gradients, _: {name: np.clip(g, -bound, bound) for name, g in gradients.items()}
-    return lambda gradients, _: gradients
-
-
-def _scaled(gradients, factor):
-    return gradients if factor == 1.0 else {name: factor * g for name, g in gradients.items()}
-
-
-def _as_validation(net, validation, loss, patience):
-    """Return the validation data as a problem, or None."""
-    if patience is not None:
-        as_integer(patience, "patience", minimum=1)
-    if validation is None:
-        if patience is not None:
-            raise ValueError("patience without validation: pass validation=(inputs, targets)")
-        return None
-    if isinstance(validation, tuple) and len(validation) == 2:
-        validation = dict(zip(("inputs", "targets"), validation, strict=True))
-    if not isinstance(validation, dict):
-        raise TypeError(f"validation is a {type(validation).__name__}: (inputs, targets) or a dict of them is wanted")
-    known = ("inputs", "targets", "initial_state", "lengths", "mask")
-    if unknown := [name for name in validation if name not in known]:
-        raise ValueError(f"validation has {', '.join(map(str, unknown))}: only {', '.join(known)} are known")
-    data = {name: validation.get(name) for name in known}
-    try:
-        return Problem.checked(net, loss=loss, **data)
-    except (TypeError, ValueError) as error:
-        raise type(error)(f"validation: {error}") from error
-
-
-def _as_batches(problem, size, by_length, rng):
-    if size is not None and isinstance(problem.loss, Called):
-        raise ValueError(
-            "batch_size with a callable loss: it could not tell which sequences it sees; pass batch_size=None"
-        )
-    if size is not None and not len(problem.s0):
-        raise ValueError("inputs has no sequences, so there are no batches: pass some, or batch_size=None")
-    if by_length and (problem.lengths is None or size is None):
-        raise ValueError("by_length without lengths and batch_size: pass both, or by_length=False")
-    return Batches(len(problem.s0), size, rng, problem.lengths if by_length else None)
-
-
-def _history(steps, optimizer, held_out):
-    names = ["loss", "gradient_norm"]
-    names += ["learning_rate"] if hasattr(optimizer, "rate") else []  # a caller's own optimiser may have none
-    names += ["validation_loss"] if held_out is not None else []
-    return {name: np.full(steps, np.nan) for name in names}

@@ -355,3 +355,14 @@ def test_the_validation_loss_is_drawn_where_it_was_looked_at():
     ax = plot.training(synthetic.training(10, validation=True))
     assert labels(ax) == ["gradient norm", "loss", "validation loss"]
     assert ax.lines[2].get_xdata().tolist() == [2, 4, 6, 8, 10]
+
+
+def test_watched_exponents_have_an_axis_of_their_own():
+    """The first three of five; what is not finite leaves a gap."""
+    ax = plot.training(synthetic.training(10, exponents=5))
+    (other,) = (one for one in ax.figure.axes if one is not ax)
+    assert labels(ax) == ["gradient norm", "loss"] and other.get_ylabel() == "Lyapunov exponent (nat/step)"
+    curves = [line.get_ydata().tolist() for line in other.lines[1:]]
+    assert curves == [[-1.0] * 3, [-2.0] * 3, [-3.0] * 3] and other.lines[1].get_xdata().tolist() == [0, 5, 10]
+    (alone,) = plot.training(synthetic.training(10, exponents=1)).figure.axes[1].lines[1:]
+    assert np.isnan(alone.get_ydata()).tolist() == [True, False, False]
