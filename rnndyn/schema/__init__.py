@@ -135,7 +135,8 @@ def as_data(ds: Dataset) -> Dataset:
     >>> list(as_data(xr.Dataset({"state": (("point", "state"), [[1.0, 2.0]])})).data_vars)
     ['state']
     """
-    return ds.reset_coords([name for name, v in ds.coords.items() if v.ndim > 1 and name in v.dims])
+    names = [name for name in ds.coords if name in (v := ds.variables[name]).dims and v.ndim > 1]
+    return ds.reset_coords(names) if names else ds
 
 
 def _table(kind: str) -> dict[str, Variable]:
@@ -189,7 +190,7 @@ def validate(ds: Dataset) -> Dataset:
         raise ValueError(f"ds: the {kind!r} result {fault}; it has {', '.join(table)}")
     for name, variable in table.items():
         if name in ds.variables:
-            _check_variable(kind, name, ds[name], variable)
+            _check_variable(kind, name, ds.variables[name], variable)
     return ds
 
 

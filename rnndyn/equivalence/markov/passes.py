@@ -10,6 +10,7 @@ from rnndyn.equivalence.markov.sequences import Sequences
 from rnndyn.kernels.cpu import markov
 from rnndyn.kernels.cpu.markov_lanes import ROWS, SLOTS
 from rnndyn.kernels.jit import WIDTH, parallel, threads_for
+from rnndyn.kernels.memory import aligned_empty, aligned_zeros
 
 # A step multiplies a belief by a probability of A and one of B. While that leaves it above `FLOOR`, nothing vanishes
 # unseen, so the smallest belief allowed follows from the model. A model that would allow none is done in logarithms.
@@ -17,6 +18,7 @@ FLOOR = 1e-290
 SMALLEST, LARGEST = 1e-250, 1e-30  # of that smallest belief
 GROUPS = 32  # of units, in which counts are added up: fixed, so that sums do not depend on the threads
 LANES = WIDTH["float64"]  # sequences side by side
+PER_SYMBOL = 60  # operations, or the time of so many, that a symbol takes whatever the number of states
 
 
 class Tables(NamedTuple):
@@ -68,9 +70,9 @@ def forward(of: Tables, data: Sequences, *, keep: bool = True) -> Forward:
     order, groups = _units(data)
     rows = len(data.x) if keep else 2 * groups
     made = Forward(
-        np.empty((rows, states)),
-        np.empty((rows, states)),
-        np.empty(len(data.x)),
+        aligned_empty((rows, states), np.float64),
+        aligned_empty((rows, states), np.float64),
+        aligned_empty((len(data.x),), np.float64),
         np.empty(count),
         np.full(count, of.least == np.inf),
     )
@@ -94,7 +96,7 @@ def backward(
     states, symbols = of.emission.shape
     order, groups = _units(data)
     room = _room(of, groups)
-    smoothed = np.empty((len(data.x) if keep else 2 * groups, states))
+    smoothed = aligned_empty((len(data.x) if keep else 2 * groups, states), np.float64)
     initial, counts = np.zeros((groups, states)), np.zeros((groups, 2, states, states))
     wide = room.shape[2]
     together = np.zeros((groups, wide, wide, LANES) if counting and len(order) >= LANES else (groups, 0, 0, LANES))
@@ -119,7 +121,7 @@ def viterbi(of: Tables, data: Sequences) -> np.ndarray:
     states = len(of.model[0])
     order, groups = _units(data)
     path = np.empty(len(data.x), np.int64)
-    came = np.zeros((len(data.x), states), np.int32)
+    came = aligned_zeros((len(data.x), states), np.int32)
     score, origin = np.empty((groups, 2, states)), np.empty((groups, states), np.int64)
     with parallel(_threads(data, states, groups)):
         markov.viterbi(data.x, data.starts, order, groups, of.logs, _room(of, groups), score, origin, came, path)
@@ -169,4 +171,4 @@ def _room(of: Tables, groups: int) -> np.ndarray:
 
 
 def _threads(data: Sequences, states: int, groups: int) -> int:
-    return threads_for(2 * len(data.x) * states * states, groups)
+    return threads_for(len(data.x) * (2 * states * states + PER_SYMBOL), groups)
