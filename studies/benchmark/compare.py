@@ -26,6 +26,8 @@ def compare(results: dict) -> str:
         parts += markov(results["markov"])
     if results.get("filters"):
         parts += filters(results["filters"])
+    if results.get("training"):
+        parts += training(results["training"])
     made = results["machine"]
     versions = ", ".join(f"{name} {version}" for name, version in made["versions"].items())
     parts.append(
@@ -135,6 +137,24 @@ def filters(rows: list[dict]) -> list[str]:
         "float64, all series of a setting together, from the stationary start: means, covariances and likelihoods of "
         "every step. rnndyn: `rd.kalman_filter` and `rd.rts_smoother`, in square-root form, with checks and Datasets. "
         "statsmodels: `KalmanSmoother`, its usual form with its shortcut to a steady state, one series after another.",
+    ]
+
+
+def training(rows: list[dict]) -> list[str]:
+    """Tables of the trainings."""
+    peers = list(rows[0]["times_faster"])
+    lines = [
+        [row["cell"], row["H"], row["T"], row["B"], f"{1e3 * row['seconds']['rnndyn']:.3g}"]
+        + [row["times_faster"][peer] for peer in peers]
+        + [f"{max(row['differences'].values(), default=0):.0e}"]
+        for row in rows
+    ]
+    header = ["cell", "H", "T", "B", "ms a step", *(f"vs {peer}" for peer in peers), "largest difference of the losses"]
+    return [
+        "### Training, times faster (goal: 3)",
+        table(header, lines),
+        "float32, three bits to remember, all sequences at every step, Adam, gradients clipped by norm: `rd.train` "
+        "with its checks and its history; torch: layer, read-out, `clip_grad_norm_` and fused Adam in a loop.",
     ]
 
 

@@ -16,7 +16,29 @@ def plot(results: dict) -> Figure:
         return searches(results["searches"])
     if results["spectra"]:
         return spectra(results["spectra"])
+    if results["training"]:
+        return training(results["training"])
     return filters(results["filters"]) if results["filters"] else markov(results["markov"])
+
+
+def training(rows: list[dict]) -> Figure:
+    """How many times faster than each peer, by size."""
+    figure = Figure(figsize=(3.4, 2.4), layout="constrained")
+    ax = figure.subplots()
+    for k, cell in enumerate(dict.fromkeys(row["cell"] for row in rows)):
+        for peer in rows[0]["times_faster"]:
+            points = [(row["H"], row["times_faster"][peer]) for row in rows if row["cell"] == cell]
+            ax.loglog(*zip(*points, strict=True), "os^"[k] + "-", label=f"{cell}, {peer}")
+    ax.axhline(1, color="black", linewidth=1)
+    ax.axhline(3, color="black", linewidth=0.5, linestyle=":", label="goal")
+    ax.set(xlabel="units H", ylabel="times faster, a step of training")
+    ax.set_xticks(sorted({row["H"] for row in rows}), minor=False)
+    ax.set_yticks([1, 2, 3, 5, 10], minor=False)
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    ax.minorticks_off()
+    ax.legend(fontsize=6)
+    return figure
 
 
 def filters(rows: list[dict]) -> Figure:

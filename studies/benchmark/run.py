@@ -6,7 +6,7 @@ from contextlib import ExitStack
 
 import numpy as np
 
-from studies.benchmark import filters, markov, searches, spectra
+from studies.benchmark import filters, markov, searches, spectra, trainings
 from studies.benchmark.peers import PEERS, available
 from studies.benchmark.problem import CELLS, products
 from studies.benchmark.workers import Worker, interleaved
@@ -21,7 +21,8 @@ SEARCH_ROUNDS = 3
 SPECTRUM_ROUNDS = 5
 FILTER_ROUNDS = 5
 MARKOV_ROUNDS = 5
-PARTS = ("passes", "searches", "spectra", "filters", "markov")
+TRAINING_ROUNDS = 3
+PARTS = ("passes", "searches", "spectra", "filters", "markov", "training")
 SAME = 1e-6  # largest difference of two states that are one fixed point
 STATE_TOLERANCE, GRADIENT_TOLERANCE = 2e-5, 2e-4  # float32, against rnndyn: largest difference; normwise and relative
 
@@ -45,9 +46,16 @@ def run(quick: bool, only=None, peers=None, cells=None, hidden=None, batch=None)
     measured = spectra_of(quick) if only in (None, "spectra") else []
     filtered = filters_of(quick) if only in (None, "filters") else []
     chains = markov_of(quick) if only in (None, "markov") else []
+    trained = training_of(quick) if only in (None, "training") else []
     packages = ("rnndyn", "numba", "numpy", "scipy", "torch", "jax", "jaxlib", "statsmodels", "hmmlearn")
     results = {"machine": machine(packages, THREADS), "steps": STEPS, "programs": programs, "rows": rows}
-    return results | {"searches": found, "spectra": measured, "filters": filtered, "markov": chains}
+    return results | {
+        "searches": found,
+        "spectra": measured,
+        "filters": filtered,
+        "markov": chains,
+        "training": trained,
+    }
 
 
 def passes(quick: bool, programs, cells, hidden, batch) -> list[dict]:
@@ -168,6 +176,28 @@ def filters_of(quick: bool) -> list[dict]:
                 row[mode] = {"seconds": seconds, "quartiles": quartiles(samples)}
                 row[mode]["times_faster"] = {p: s / seconds["rnndyn"] for p, s in seconds.items() if p != "rnndyn"}
             rows.append(row)
+            print(rows[-1], flush=True)
+    return rows
+
+
+def training_of(quick: bool) -> list[dict]:
+    """Training: one row a setting."""
+    programs = [name for name in trainings.PEERS if name in ("rnndyn", *available())]
+    rows = []
+    with ExitStack() as stack:
+        workers = [stack.enter_context(Worker("studies.benchmark.trainings", name, THREADS)) for name in programs]
+        for setting in trainings.SETTINGS[:1] if quick else trainings.SETTINGS:
+            first = {worker.name: worker.ask("load", *setting) for worker in workers}
+            losses = {worker.name: worker.ask("results") for worker in workers}
+            ours = losses.pop("rnndyn")
+            differences = {peer: float(np.abs(found / ours - 1).max()) for peer, found in losses.items()}
+            if max(differences.values(), default=0.0) > trainings.TOLERANCE:
+                raise RuntimeError(f"{setting}: the losses differ by {differences}")
+            samples = interleaved(workers, "train", 2 if quick else TRAINING_ROUNDS)
+            seconds = {name: value / trainings.STEPS for name, value in median(samples).items()}
+            row = dict(zip(("cell", "H", "T", "B"), setting, strict=True)) | {"seconds": seconds, "first_call": first}
+            row["times_faster"] = {peer: s / seconds["rnndyn"] for peer, s in seconds.items() if peer != "rnndyn"}
+            rows.append(row | {"differences": differences})
             print(rows[-1], flush=True)
     return rows
 
