@@ -15,7 +15,7 @@ class Readout:
     def __init__(self, net):
         self.net, self.W = net, net.W_hy
         if self.W is not None:
-            outputs, lanes = len(self.W), WIDTH[net.dtype.name]
+            outputs, lanes = len(self.W), WIDTH[net.dtype]
             self.total = OuterSum(1, blocks_of(outputs, net.dtype), lanes, outputs, self.W.shape[1], net.dtype)
 
     def sums(self, hidden):

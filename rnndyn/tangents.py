@@ -221,7 +221,7 @@ class Frames:
 
     def __init__(self, Q):
         rows, self.size, self.columns = Q.shape
-        self.dtype, self.width = Q.dtype, WIDTH[Q.dtype.name]
+        self.dtype, self.width = Q.dtype, WIDTH[Q.dtype]
         wide = 2 * self.width
         self.panels = padded(self.columns, wide) // wide
         tall = padded(self.size, ROWS)

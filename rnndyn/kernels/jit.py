@@ -33,6 +33,7 @@ REGISTER_BYTES = register_bytes()
 FEW_REGISTERS = REGISTER_BYTES == 32
 ROWS = {1: 8, 2: 6, 3: 4, 4: 2} if FEW_REGISTERS else {1: 8, 2: 8, 3: 8, 4: 4}
 WIDTH = {"float32": REGISTER_BYTES // 4, "float64": REGISTER_BYTES // 8}
+WIDTH |= {np.dtype(name): width for name, width in WIDTH.items()}  # the name of a dtype takes a microsecond
 
 routine = numba.njit(nogil=True, **INLINED)
 subroutine = numba.njit(nogil=True, **FLAGS)  # not inlined: long, and called once a step; compiles in half the time

@@ -33,11 +33,16 @@ def aligned_empty(shape, dtype):
     room = math.prod(shape) * dtype.itemsize + LINE
     if room < WORTH_KEEPING:
         block = np.empty(room, np.uint8)
-        return np.ndarray(shape, dtype, block, -block.ctypes.data % LINE)
+        return np.ndarray(shape, dtype, block, _to_line(block))
     block = _take(room)
     loan = block.view()
     weakref.finalize(loan, _come_back, block).atexit = False
-    return np.ndarray(shape, dtype, loan, -block.ctypes.data % LINE)
+    return np.ndarray(shape, dtype, loan, _to_line(block))
+
+
+def _to_line(block):
+    """Bytes from the start of a block to the next cache line; quicker than by `ctypes`."""
+    return -block.__array_interface__["data"][0] % LINE
 
 
 def aligned_zeros(shape, dtype):

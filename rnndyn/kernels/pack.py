@@ -43,12 +43,12 @@ def describe(net, weights, blocks, lanes):
 
 def blocks_of(units, dtype):
     """Number of registers that hold ``units`` units."""
-    return -(-units // WIDTH[np.dtype(dtype).name])
+    return -(-units // WIDTH[np.dtype(dtype)])
 
 
 def to_lanes(array, axis_units):
     """Last axis, of ``axis_units`` units, as (blocks, lanes), padded by zeros."""
-    width = WIDTH[array.dtype.name]
+    width = WIDTH[array.dtype]
     blocks = blocks_of(axis_units, array.dtype)
     packed = aligned_zeros((*array.shape[:-1], blocks * width), array.dtype)
     packed[..., :axis_units] = array
@@ -58,7 +58,7 @@ def to_lanes(array, axis_units):
 def panels(matrices):
     """Panels (block, slot, k, lane) of matrices (slot, unit, k), for products that add over ``k``."""
     count, units, depth = matrices.shape
-    width = WIDTH[matrices.dtype.name]
+    width = WIDTH[matrices.dtype]
     blocks = blocks_of(units, matrices.dtype)
     packed = aligned_zeros((blocks, count, depth, width), matrices.dtype)
     whole = units // width
@@ -72,7 +72,7 @@ def panels(matrices):
 def adjoint_panels(matrices):
     """Panels (block of k, 1, slot and unit padded, lane) for products that add over slots and units."""
     count, units, depth = matrices.shape
-    width = WIDTH[matrices.dtype.name]
+    width = WIDTH[matrices.dtype]
     padded = np.zeros((count, blocks_of(units, matrices.dtype) * width, depth), matrices.dtype)
     padded[:, :units] = matrices
     return panels(padded.reshape(1, count * padded.shape[1], depth).transpose(0, 2, 1))

@@ -169,8 +169,8 @@ def train(
         with running_on(place):
             part, factors = _prepared(problem, done, batches.take(), length(k), dropout, feeding)
             windows = windows_of(part.steps, as_window(checkpoint, part.steps), truncation)
-            value, gradients = _gradient(part, windows, factors, k)
-        bar |= {"loss": value, "gradient_norm": gradients.norm()}
+            value, gradients, norm = _gradient(part, windows, factors, k)
+        bar |= {"loss": value, "gradient_norm": norm}
         _advance(done, optimizer, clip(gradients.arrays(), bar["gradient_norm"]), bar)
         if held_out is not None and done.step % look == 0:
             with running_on(place):
@@ -206,7 +206,7 @@ def _prepared(problem, done, rows, steps, dropout, feeding):
 
 
 def _gradient(part, windows, factors, k):
-    """Loss and gradients, both finite; those of arrays that had factors have them too."""
+    """Loss, gradients and their norm, all finite; gradients of arrays that had factors have them too."""
     with np.errstate(over="ignore", invalid="ignore"):  # found below
         value, gradients = part.solve(windows)
         if factors:
@@ -217,7 +217,7 @@ def _gradient(part, windows, factors, k):
         raise FloatingPointError(
             f"step {k + 1}: loss {value}, gradient norm {norm}; lower the learning rate or set clip_norm"
         )
-    return value, gradients
+    return value, gradients, norm
 
 
 def _advance(done, optimizer, gradients, facts):
