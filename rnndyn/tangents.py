@@ -69,7 +69,14 @@ class Course:
         Inputs, the same for every network; None for zeros.
     s : ndarray, shape (network, batch, state)
         States at the start.
+
+    Attributes
+    ----------
+    on_device : bool
+        Whether a GPU makes the stretches and pushes the frames.
     """
+
+    on_device = False
 
     def __init__(self, nets, x, s):
         self.nets, self.x, self.s, self.t = nets, x, s, 0
@@ -94,6 +101,10 @@ class Course:
         """Linearise the next steps; they come back with the states (frame, time + 1, state) around them."""
         J, states = self.matrices(steps)
         return matrix_stretch(J), states
+
+    def frames(self, Q):
+        """Frames with the columns ``Q`` (frame, state, column), to be pushed through the stretches."""
+        return Frames(Q)
 
     def jacobians(self, r, t, states):
         """Jacobians (time, state, state) of frame ``r`` at its states (time, state) from time ``t`` on."""
@@ -175,8 +186,12 @@ class GivenCourse(Course):
         return self.J[t - self.start : t - self.start + len(states)]
 
 
-def course(nets, x, s):
-    """Course of these networks; see :class:`Course`."""
+def course(nets, x, s, device="cpu"):
+    """Course of these networks, on a device that :func:`device_of` gave; see :class:`Course`."""
+    if device == "cuda":
+        from rnndyn.tangents_cuda import DeviceCourse
+
+        return DeviceCourse(nets, x, s)
     return (CellCourse if isinstance(nets[0], CellNetwork) else Course)(nets, x, s)
 
 
