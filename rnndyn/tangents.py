@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from rnndyn import dynamics
+from rnndyn.devices import resolve_for
 from rnndyn.kernels.cpu.frames import ROWS, grow
 from rnndyn.kernels.cpu.tangent import derivatives
 from rnndyn.kernels.jit import WIDTH, parallel, threads_for, threads_meet
@@ -184,6 +185,11 @@ class GivenCourse(Course):
 
     def jacobians(self, r, t, states):
         return self.J[t - self.start : t - self.start + len(states)]
+
+
+def device_of(device, net):
+    """Name of the device on which frames go along runs of such networks, as :func:`rnndyn.devices.resolve_for`."""
+    return resolve_for(device, isinstance(net, CellNetwork), f"the spectrum of a {type(net).__name__}")
 
 
 def course(nets, x, s, device="cpu"):

@@ -16,10 +16,9 @@ from rnndyn.analysis.pooling import pooled
 from rnndyn.devices import resolve_for
 from rnndyn.networks.base import Network
 from rnndyn.networks.elman import Elman, Linear
-from rnndyn.networks.recurrent import CellNetwork
 from rnndyn.progress import telling
 from rnndyn.schema import Status
-from rnndyn.tangents import Course, GivenCourse, course
+from rnndyn.tangents import Course, GivenCourse, course, device_of
 from rnndyn.validate import as_array, as_generator, as_integer, as_number
 
 if TYPE_CHECKING:
@@ -279,7 +278,7 @@ def _device_for(device: str, net: Network) -> str:
     """Name of the device that takes such networks."""
     if _is_linear(net):
         return resolve_for(device, False, "a linear network, whose exponents are those of eigenvalues,")
-    return resolve_for(device, isinstance(net, CellNetwork), f"the spectrum of a {type(net).__name__}")
+    return device_of(device, net)
 
 
 def _is_linear(net: Network) -> bool:

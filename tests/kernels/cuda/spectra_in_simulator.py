@@ -60,6 +60,16 @@ def test_nothing_is_read_before_it_is_written_and_columns_may_be_more_than_threa
     compare(BY_NAME["gru-before-keep"].network(rng, 5, 1, 0), rng.standard_normal((2, 1)), steps=2, warmup=0)
 
 
+@pytest.mark.parametrize("name", ["elman-identity", "leaky-voltage-tanh"])
+def test_growth_of_single_blocks(name, rng):
+    """Every block begins where the last one ended, with the frame that it left; linear networks run as well."""
+    net, x = BY_NAME[name].network(rng, 3, 1, 0), rng.standard_normal((6, 1))
+    options = {"window": 2, "warmup": 2, "steps": 4, "qr_interval": 1, "rng": 1}
+    there, here = (rd.finite_time_exponents(net, x, device=place, **options) for place in ("cuda", "cpu"))
+    assert (there.attrs["device"], there.sizes["block"]) == ("cuda", 2)
+    np.testing.assert_allclose(there.local_exponent, here.local_exponent, rtol=0, atol=1e-12)
+
+
 def test_the_interval_adapts_as_on_the_processor(rng):
     """From one step on, one more at each window, as far as the spread allows."""
     net = rd.Elman.random(2, gain=0.9, rng=rng)
