@@ -38,6 +38,30 @@ def resolve(device):
     return "cpu" if reason else "cuda"
 
 
+def resolve_for(device, able, what):
+    """Name of the device that ``device`` means for something that a GPU may not be able to do.
+
+    Parameters
+    ----------
+    device : str
+        As in :func:`resolve`; ``"auto"`` means the processor where a GPU is not able.
+    able : bool
+        Whether there are kernels for it.
+    what : str
+        What it is, for the message.
+
+    Raises
+    ------
+    DeviceError
+        For ``"cuda"``, where no GPU can be used or it is not able.
+    ValueError
+        For any other name.
+    """
+    if device == "cuda" and not able:
+        raise DeviceError(f"device='cuda': {what} runs on the processor only; use device='cpu' or 'auto'")
+    return resolve(device if able or device not in DEVICES else "cpu")
+
+
 @contextmanager
 def running_on(device):
     """Run the passes within on a device; gives its name, as :func:`resolve` does."""

@@ -16,6 +16,44 @@ from rnndyn.kernels.cuda.product import TILE, affine, outer, tiles
 from rnndyn.passes import WeightSums
 
 
+def run_through(made, x, s0, kept):
+    """Take networks through inputs on the device.
+
+    Parameters
+    ----------
+    made : Layout
+        Of one network or, by :func:`rnndyn.kernels.cuda.pack.layout`, of several.
+    x : device array, shape (sequence, time, input)
+        Inputs.
+    s0 : ndarray, shape (batch, state)
+        States before the first step, for each network those of every sequence.
+    kept : int
+        Times of which the pre-activations are kept, at most.
+
+    Returns
+    -------
+    s, a, m : device arrays, shapes (batch, time + 1, component, unit), (batch, kept, pre-activation, unit) and \
+(batch, kept, unit)
+        States, pre-activations and rates.
+    """
+    batch, steps = len(s0), x.shape[1]
+    start = np.zeros((batch, steps + 1, made.states, made.units), made.dtype)
+    start[:, 0] = s0.reshape(batch, made.states, made.units)
+    s, kept = cuda.to_device(start), min(steps, kept)
+    a = cuda.device_array((batch, kept, made.gates, made.units), made.dtype)
+    m = cuda.device_array((batch, kept, made.units) if made.m[1] else (1, 1, 1), made.dtype)
+    if batch and steps:
+        size, spilled = room_for(batch, forward_numbers(made), made.dtype)
+        forward[batch, threads_for(made.units), 0, size](made.weights, x, s, a, m, spilled)
+    return s, a, m
+
+
+def flat_states(s):
+    """States (batch, time, state) on the host, of those (batch, time, component, unit) on the device."""
+    s = s.copy_to_host()
+    return s.reshape(*s.shape[:2], s.shape[2] * s.shape[3])
+
+
 def run_states(net, x, s0):
     """States (batch, time, state) after each input ``x`` (batch, time, input) from ``s0`` (batch, state)."""
     return Tape(net, x, s0, recorded=False).states[:, 1:]
@@ -37,26 +75,13 @@ class Tape:
     """
 
     def __init__(self, net, x, s0, recorded=True):
-        self.net = net
-        batch, steps = x.shape[:2]
-        made = net.cuda_layout
-        self.x = cuda.to_device(x)
-        start = np.zeros((batch, steps + 1, made.states, made.units), made.dtype)
-        start[:, 0] = s0.reshape(batch, made.states, made.units)
-        self.s = cuda.to_device(start)
-        kept = steps if recorded else min(steps, 1)
-        self.a = cuda.device_array((batch, kept, made.gates, made.units), made.dtype)
-        self.m = cuda.device_array((batch, kept, made.units) if made.m[1] else (1, 1, 1), made.dtype)
-        if batch and steps:
-            size, spilled = room_for(batch, forward_numbers(made), made.dtype)
-            launch = forward[batch, threads_for(made.units), 0, size]
-            launch(made.weights, self.x, self.s, self.a, self.m, spilled)
+        self.net, self.x = net, cuda.to_device(x)
+        self.s, self.a, self.m = run_through(net.cuda_layout, self.x, s0, x.shape[1] if recorded else 1)
 
     @property
     def states(self):
         """States (batch, time + 1, state), those before the first step among them."""
-        s = self.s.copy_to_host()
-        return s.reshape(*s.shape[:2], s.shape[2] * s.shape[3])
+        return flat_states(self.s)
 
     @property
     def hidden(self):

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from rnndyn import dynamics
+from rnndyn.devices import resolve_for
 from rnndyn.kernels.cpu.frames import ROWS, grow
 from rnndyn.kernels.cpu.tangent import derivatives
 from rnndyn.kernels.jit import WIDTH, parallel, threads_for, threads_meet
@@ -69,7 +70,14 @@ class Course:
         Inputs, the same for every network; None for zeros.
     s : ndarray, shape (network, batch, state)
         States at the start.
+
+    Attributes
+    ----------
+    on_device : bool
+        Whether a GPU makes the stretches and pushes the frames.
     """
+
+    on_device = False
 
     def __init__(self, nets, x, s):
         self.nets, self.x, self.s, self.t = nets, x, s, 0
@@ -94,6 +102,10 @@ class Course:
         """Linearise the next steps; they come back with the states (frame, time + 1, state) around them."""
         J, states = self.matrices(steps)
         return matrix_stretch(J), states
+
+    def frames(self, Q):
+        """Frames with the columns ``Q`` (frame, state, column), to be pushed through the stretches."""
+        return Frames(Q)
 
     def jacobians(self, r, t, states):
         """Jacobians (time, state, state) of frame ``r`` at its states (time, state) from time ``t`` on."""
@@ -175,8 +187,17 @@ class GivenCourse(Course):
         return self.J[t - self.start : t - self.start + len(states)]
 
 
-def course(nets, x, s):
-    """Course of these networks; see :class:`Course`."""
+def device_of(device, net):
+    """Name of the device on which frames go along runs of such networks, as :func:`rnndyn.devices.resolve_for`."""
+    return resolve_for(device, isinstance(net, CellNetwork), f"the spectrum of a {type(net).__name__}")
+
+
+def course(nets, x, s, device="cpu"):
+    """Course of these networks, on a device that :func:`device_of` gave; see :class:`Course`."""
+    if device == "cuda":
+        from rnndyn.tangents_cuda import DeviceCourse
+
+        return DeviceCourse(nets, x, s)
     return (CellCourse if isinstance(nets[0], CellNetwork) else Course)(nets, x, s)
 
 

@@ -36,6 +36,7 @@ LEVELS = [
         "frontdoor",
         "dynamics",
         "tangents",
+        "tangents_cuda",
         "running",
         "gradients",
         "generation",

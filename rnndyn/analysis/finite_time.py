@@ -10,9 +10,8 @@ from rnndyn import schema
 from rnndyn.analysis import front
 from rnndyn.analysis.growth import mean_and_error
 from rnndyn.analysis.measure import Measure, mover
-from rnndyn.errors import check_device
 from rnndyn.schema import Status
-from rnndyn.tangents import course
+from rnndyn.tangents import course, device_of
 from rnndyn.validate import as_generator, as_integer, as_number
 
 if TYPE_CHECKING:
@@ -50,8 +49,10 @@ def finite_time_exponents(
         As in `lyapunov_spectrum`.
     qr_interval
         As in `lyapunov_spectrum`. Every block ends with an orthonormalisation.
-    time_step, rng, device
+    time_step, rng
         As in `lyapunov_spectrum`.
+    device
+        As in `lyapunov_spectrum`; here a GPU takes linear networks too.
 
     Returns
     -------
@@ -70,6 +71,8 @@ def finite_time_exponents(
     ------
     TypeError, ValueError
         Naming the argument.
+    DeviceError
+        For ``device="cuda"`` without a usable GPU, and for networks of more than one cell, or none.
 
     Notes
     -----
@@ -83,9 +86,9 @@ def finite_time_exponents(
     >>> ds.sizes["block"], bool(abs(ds.exponent.item() - np.log(2)) < 0.02)
     (200, True)
     """
-    check_device(device)
-    call = {name: value for name, value in locals().items() if name != "net"}
     nets = front.networks(net)
+    device = device_of(device, nets[0])
+    call = {name: value for name, value in locals().items() if name not in ("net", "nets")}
     k = front.count(k, "k", nets[0].state_size)
     window = as_integer(window, "window", minimum=1)
     x, rows, batched = front.trajectories_of(nets[0], inputs, initial_state, trajectories)
@@ -99,7 +102,7 @@ def finite_time_exponents(
     s, frames = (np.stack(parts) for parts in zip(*drawn, strict=True))
     Q = np.repeat(frames[..., :k], rows, axis=0)
     with np.errstate(all="ignore"):
-        move = mover(course(nets, x, s), Q, interval, start + length)
+        move = mover(course(nets, x, s, device), Q, interval, start + length)
         settling, *measures = (Measure(len(Q), k, False) for _ in range(1 + blocks))
         move.advance(start, settling)
         for measure in measures:

@@ -17,7 +17,7 @@ from rnndyn.analysis.frames import Frame
 from rnndyn.analysis.growth import Tally, dimension_weights, entropy_rate, kaplan_yorke
 from rnndyn.kernels.jit import COMPILED
 from rnndyn.schema import Status
-from rnndyn.tangents import CellCourse, Course, Frames, Stretch
+from rnndyn.tangents import CellCourse, Course, Stretch
 
 SUM_RULE = 1e-6  # nats per step; a larger defect is the fault of the QR, not of the run
 WORTH_COMPILING = 1e8  # operations of all steps: some seconds without compiled code
@@ -189,10 +189,10 @@ class ByHouseholder:
 
 
 class ByTiles:
-    """As :class:`ByHouseholder`, compiled: windows of many steps at a time."""
+    """As :class:`ByHouseholder`, compiled: windows of many steps at a time, on the processor or on a GPU."""
 
     def __init__(self, way: Course, Q: np.ndarray, interval: int | None) -> None:
-        self.way, self.frames, self.fixed = way, Frames(Q), interval
+        self.way, self.frames, self.fixed = way, way.frames(Q), interval
         self.judge, self.windows = Frame(Q[:1]), 0
         self.alive = np.ones(len(Q), bool)
 
@@ -202,7 +202,8 @@ class ByTiles:
         while left:
             interval = self.fixed or self.judge.interval()
             if not stride:
-                stride = max(1, min(EVERY, steps // interval // CHECKS))
+                # Determinants are the processor's: beside a GPU, those of many windows would take most of the time.
+                stride = max(1, min(steps if self.way.on_device else EVERY, steps // interval // CHECKS))
             most = max(1, STRETCH_BYTES // self.way.step_bytes // interval)
             if not self.fixed:
                 most = min(most, max(16, self.windows))  # the spread is measured before it is relied on
@@ -296,14 +297,10 @@ class ByTiles:
 
 def log_determinants(stretch: Stretch, way: Course) -> np.ndarray | None:
     """Sums (R,) over a stretch of log |det J| where J = diag(d) W, W the recurrent weights; else None."""
+    if not isinstance(way, CellCourse):
+        return None
     W_h, W_m = stretch.weights
-    if (
-        not isinstance(way, CellCourse)
-        or W_h.shape[1] != 1
-        or W_m.shape[1]
-        or stretch.D[0].shape[2] != 1
-        or stretch.D[1].any()
-    ):
+    if W_h.shape[1] != 1 or W_m.shape[1] or stretch.D[0].shape[2] != 1 or stretch.D[1].any():
         return None
     d = stretch.D[0][:, :, 0, stretch.first[0], : stretch.units].astype(np.float64)
     with np.errstate(divide="ignore"):
@@ -311,7 +308,7 @@ def log_determinants(stretch: Stretch, way: Course) -> np.ndarray | None:
 
 
 def mover(way: Course, Q: np.ndarray, interval: int | None, steps: int) -> ByHouseholder | ByTiles:
-    """The mover for so many steps: compiled where that is worth it."""
+    """The mover for so many steps: compiled where that is worth it, or a GPU was asked for."""
     rows, size, k = Q.shape
     compiled = COMPILED and steps * rows * k * size**2 > WORTH_COMPILING
-    return (ByTiles if compiled else ByHouseholder)(way, Q, interval)
+    return (ByTiles if compiled or way.on_device else ByHouseholder)(way, Q, interval)

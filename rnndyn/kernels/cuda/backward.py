@@ -4,6 +4,7 @@ from rnndyn.cells.contract import partials, rate_partials
 from rnndyn.cells.primitives import like
 from rnndyn.kernels.cuda.device import cuda
 from rnndyn.kernels.cuda.dispatch import add_parameters, parameters, pre_activations, slots, states
+from rnndyn.kernels.cuda.forward import network_of
 from rnndyn.kernels.cuda.number import scatter
 from rnndyn.kernels.dispatch import kind
 from rnndyn.kernels.tuples import plus, pull, scaled
@@ -32,7 +33,8 @@ def backward(p, g, s, a, l, gq, trace, spilled):
     dL/dq; ``trace`` (batch, time, component, unit) receives the whole dL/ds_t unless it has no times.
     """
     r, unit, stride = cuda.blockIdx.x, cuda.threadIdx.x, cuda.blockDim.x
-    k, units, count = kind(p), s.shape[3], a.shape[2]
+    k, units, count, n = kind(p), s.shape[3], a.shape[2], network_of(p, r, s.shape[0])
+    W_h, W_m, q = p.W_hT[n], p.W_mT[n], p.q[n]
     _, _, first_h, count_h, first_m, count_m = slots(k)
     room = spilled[r] if spilled.shape[1] > 0 else cuda.shared.array(0, s.dtype)
     second = units * count
@@ -44,17 +46,17 @@ def backward(p, g, s, a, l, gq, trace, spilled):
                 scatter(trace, (r, t, 0, j), 2, states(k, l, r, 0, j))
             if count_m > 0:
                 gates, old = pre_activations(k, a, r, t, j), states(k, s, r, t, j)
-                Da, Ds, Dq = partials(k, gates, old, parameters(k, p.q, j))
+                Da, Ds, Dq = partials(k, gates, old, parameters(k, q, j))
                 scatter(room, (second + j * count,), 0, pull(Da, states(k, l, r, 0, j)))
         if count_m > 0:
             cuda.syncthreads()
         for j in range(unit, units, stride):
             gates, old, adjoint = pre_activations(k, a, r, t, j), states(k, s, r, t, j), states(k, l, r, 0, j)
-            Da, Ds, Dq = partials(k, gates, old, parameters(k, p.q, j))
+            Da, Ds, Dq = partials(k, gates, old, parameters(k, q, j))
             la, ls = pull(Da, adjoint), pull(Ds, adjoint)
             if count_m > 0:
                 Ra, Rs = rate_partials(k, gates, old)
-                lm = add_adjoint(like(old[0], 0.0), p.W_mT, first_m, count, j, room, second)
+                lm = add_adjoint(like(old[0], 0.0), W_m, first_m, count, j, room, second)
                 la, ls = plus(la, scaled(lm, Ra)), plus(ls, scaled(lm, Rs))
             scatter(a, (r, t, 0, j), 2, la)
             scatter(room, (j * count,), 0, la)
@@ -63,5 +65,5 @@ def backward(p, g, s, a, l, gq, trace, spilled):
         cuda.syncthreads()
         if count_h > 0:
             for j in range(unit, units, stride):
-                l[r, 0, 0, j] = add_adjoint(l[r, 0, 0, j], p.W_hT, first_h, count, j, room, 0)
+                l[r, 0, 0, j] = add_adjoint(l[r, 0, 0, j], W_h, first_h, count, j, room, 0)
         cuda.syncthreads()

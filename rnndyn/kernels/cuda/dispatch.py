@@ -72,6 +72,24 @@ def _parameters(k, q, j):
     return lambda k, q, j: gather(q, (0, j), 0, count)
 
 
+def scatter_rows(array, r, c, j, rows):
+    """Store tuples ``rows`` of unit ``j`` in ``array`` (row, component, number, unit), from component ``c`` on."""
+    for n, values in enumerate(rows):
+        scatter(array, (r, c + n, 0, j), 2, values)
+
+
+@overload(scatter_rows)
+def _scatter_rows(array, r, c, j, rows):
+    def one(array, r, c, j, rows):
+        scatter(array, (r, c, 0, j), 2, rows[0])
+
+    def several(array, r, c, j, rows):
+        scatter(array, (r, c, 0, j), 2, rows[0])
+        scatter_rows(array, r, c + 1, j, rows[1:])
+
+    return one if len(rows) == 1 else several
+
+
 def add_parameters(k, gq, r, j, values):
     """Add to ``gq`` (row, parameter, unit) what the parameters of unit ``j`` get, if they are trained."""
     if dispatch.parameter_count(k):

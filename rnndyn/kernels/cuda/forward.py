@@ -20,16 +20,25 @@ def add_product(total, W, slot, j, vector, start):
     return total
 
 
+@cuda.jit(device=True)
+def network_of(p, r, rows):
+    """Network of row ``r``, where each of those in ``p`` has as many of the ``rows``."""
+    return r * p.b.shape[0] // rows
+
+
 @cuda.jit
 def forward(p, x, s, a, m, spilled):
     """Run from the states ``s[:, 0]`` through all times of ``x``; one block of threads takes one sequence.
 
-    ``x`` (batch, time, input); ``s`` (batch, time + 1, component, unit); ``a`` (batch, time, pre-activation, unit) and
-    ``m`` (batch, time, unit) are the tape, or room for a single time. Each thread owns every so many units. What the
-    others need of them is in shared memory, or in ``spilled`` (batch, number) where it does not fit.
+    The sequences ``x`` (sequence, time, input) go through each of the networks ``p``, and the rows of a batch are those
+    of the first network, then those of the next. ``s`` (batch, time + 1, component, unit); ``a`` (batch, time,
+    pre-activation, unit) and ``m`` (batch, time, unit) are the tape, or room for a single time. Each thread owns every
+    so many units. What the others need of them is in shared memory, or in ``spilled`` (batch, number) where it does not
+    fit.
     """
     r, unit, stride = cuda.blockIdx.x, cuda.threadIdx.x, cuda.blockDim.x
-    k, units = kind(p), s.shape[3]
+    k, units, n = kind(p), s.shape[3], network_of(p, r, s.shape[0])
+    W_x, W_h, W_m, b, q, inputs = p.W_x[n], p.W_h[n], p.W_m[n], p.b[n], p.q[n], x[r % x.shape[0]]
     first_x, count_x, first_h, count_h, first_m, count_m = slots(k)
     room = spilled[r] if spilled.shape[1] > 0 else cuda.shared.array(0, s.dtype)
     for j in range(unit, units, stride):
@@ -39,11 +48,11 @@ def forward(p, x, s, a, m, spilled):
         now, old, new, rates = t % a.shape[1], t % 2 * units, (t + 1) % 2 * units, 2 * units
         for j in range(unit, units, stride):
             for slot in range(a.shape[2]):
-                total = p.b[slot, j]
+                total = b[slot, j]
                 if first_x <= slot < first_x + count_x:
-                    total = add_product(total, p.W_x, slot - first_x, j, x[r, t], 0)
+                    total = add_product(total, W_x, slot - first_x, j, inputs[t], 0)
                 if first_h <= slot < first_h + count_h:
-                    total = add_product(total, p.W_h, slot - first_h, j, room, old)
+                    total = add_product(total, W_h, slot - first_h, j, room, old)
                 a[r, now, slot, j] = total
             if count_m > 0:
                 scatter(m, (r, now, j), 2, (rate(k, pre_activations(k, a, r, now, j), states(k, s, r, t, j)),))
@@ -52,8 +61,8 @@ def forward(p, x, s, a, m, spilled):
             cuda.syncthreads()
         for j in range(unit, units, stride):
             for slot in range(first_m, first_m + count_m):
-                a[r, now, slot, j] = add_product(a[r, now, slot, j], p.W_m, slot - first_m, j, room, rates)
-            fresh = update(k, pre_activations(k, a, r, now, j), states(k, s, r, t, j), parameters(k, p.q, j))
+                a[r, now, slot, j] = add_product(a[r, now, slot, j], W_m, slot - first_m, j, room, rates)
+            fresh = update(k, pre_activations(k, a, r, now, j), states(k, s, r, t, j), parameters(k, q, j))
             scatter(s, (r, t + 1, 0, j), 2, fresh)
             room[new + j] = s[r, t + 1, 0, j]
         cuda.syncthreads()

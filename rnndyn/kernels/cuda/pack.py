@@ -6,13 +6,19 @@ from rnndyn.kernels.cuda.device import cuda
 from rnndyn.kernels.pack import by_slot, describe
 
 
-def layout(net):
-    """Layout of a cell network, in device memory.
-
-    ``W_x``, ``W_h``, ``W_m`` are (pre-activation, column, unit) and their ``T`` (pre-activation, unit, column).
-    """
+def arrays(net):
+    """Weights of one network as the fields of its cell, on the host."""
     matrices, bias, q = by_slot(net.cell, *net.cell_weights())
-    adjoint = [np.ascontiguousarray(matrices[source]) for source in "xhm"]
-    direct = [np.ascontiguousarray(matrix.transpose(0, 2, 1)) for matrix in adjoint]
-    weights = net.cell(*(cuda.to_device(array) for array in (*direct, *adjoint, bias, q)))
-    return describe(net, weights, 1, net.hidden_size)
+    adjoint = [matrices[source] for source in "xhm"]
+    return *(matrix.transpose(0, 2, 1) for matrix in adjoint), *adjoint, bias, q
+
+
+def layout(*nets):
+    """Layout of cell networks of one class and size, in device memory.
+
+    ``W_x``, ``W_h``, ``W_m`` are (network, pre-activation, column, unit) and their ``T`` (network, pre-activation,
+    unit, column); biases and per-unit parameters have the leading axis as well.
+    """
+    stacked = (np.ascontiguousarray(np.stack(parts)) for parts in zip(*map(arrays, nets), strict=True))
+    weights = nets[0].cell(*map(cuda.to_device, stacked))
+    return describe(nets[0], weights, 1, nets[0].hidden_size)

@@ -40,7 +40,7 @@ def ptx(monkeypatch):
 
 
 def packed(cell, dtype):
-    return types.NamedTuple([types.Array(dtype, axes, "C") for axes in (3, 3, 3, 3, 3, 3, 2, 2)], cell)
+    return types.NamedTuple([types.Array(dtype, axes, "C") for axes in (4, 4, 4, 4, 4, 4, 3, 3)], cell)
 
 
 def check(ptx, dtype):
@@ -66,6 +66,18 @@ def test_backward_compiles(cell, dtype, ptx):
     from rnndyn.kernels.cuda.backward import backward
 
     check(ptx(backward, packed(cell, dtype), *((dtype, axes) for axes in (3, 4, 4, 4, 3, 4, 2))), dtype)
+
+
+@needs_numba_cuda
+@every_dtype
+@every_cell
+def test_frames_compile(cell, dtype, ptx):
+    from rnndyn.kernels.cuda.frames import grow
+
+    tape, D = ((dtype, 4), (dtype, 4)), types.Tuple([types.Array(dtype, axes, "C") for axes in (4, 4, 3, 3)])
+    room = ((dtype, axes) for axes in (3, 3, 3, 3, 3, 1, 3))  # Q, pushed, before, rates, squares, limits, growth
+    counts = (types.int64, 1), (types.bool_, 1), types.int64
+    check(ptx(grow, packed(cell, dtype), *tape, D, *room, *counts, (dtype, 2)), dtype)
 
 
 @needs_numba_cuda

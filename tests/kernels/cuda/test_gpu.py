@@ -49,6 +49,23 @@ def test_more_units_than_threads_or_shared_memory(case, dtype, rng):
             close(there.arrays()[name], array)
 
 
+@pytest.mark.parametrize("case", FAMILIES, ids=lambda case: case.name)
+def test_spectra_agree(case, rng):
+    nets = [case.network(rng, 37, 5, 0) for _ in range(3)]
+    x = rng.standard_normal((2, 30, 5))
+    there, here = (rd.lyapunov_spectrum(nets, x, warmup=5, steps=25, rng=0, device=name) for name in ("cuda", "cpu"))
+    # On the processor, states that differ by 1e-15 give exponents that differ by up to 1e-11.
+    np.testing.assert_allclose(there.exponent, here.exponent, rtol=0, atol=1e-9)
+    np.testing.assert_array_equal(there.status, here.status)
+
+
+@every_dtype
+def test_spectra_with_more_columns_than_threads(dtype, rng):
+    net = rd.GRU.random(300, gain=0.5, rng=rng, dtype=dtype)
+    there, here = (rd.lyapunov_spectrum(net, steps=20, warmup=5, rng=0, device=device) for device in ("cuda", "cpu"))
+    np.testing.assert_allclose(there.exponent, here.exponent, rtol=0, atol=1e2 * TOLERANCE[dtype])
+
+
 def test_the_same_bits_every_time(rng):
     net, x, y = rd.GRU.random(64, 3, 2, rng=0), rng.standard_normal((33, 20, 3)), rng.standard_normal((33, 20, 2))
     first, second = (rd.value_and_grad(net, x, y, device="cuda")[1].arrays() for _ in range(2))

@@ -1,4 +1,4 @@
-"""Runs in_simulator.py in a process of its own: whether Numba simulates a GPU is settled when it is imported."""
+"""Runs the files for the simulator, each in a process of its own: Numba settles at its import what it simulates."""
 
 import os
 import subprocess
@@ -9,10 +9,11 @@ import pytest
 
 
 @pytest.mark.slow
-def test_kernels_in_the_simulator():
+@pytest.mark.parametrize("name", ["in_simulator.py", "spectra_in_simulator.py"])
+def test_kernels_in_the_simulator(name):
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     environment |= {"NUMBA_ENABLE_CUDASIM": "1", "NUMBA_DISABLE_JIT": "1"}
-    script = str(Path(__file__).with_name("in_simulator.py"))
+    script = str(Path(__file__).with_name(name))
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", script]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=900, check=False)
     assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-1000:]

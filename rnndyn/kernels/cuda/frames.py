@@ -1,0 +1,193 @@
+"""Frames of tangent vectors, pushed along a tape and kept orthonormal: one block of threads takes one frame.
+
+Modified Gram-Schmidt, swept over all columns and repeated until no column loses much of its length to the others
+([giraud2005]_). The triangular factors of the sweeps multiply, so their diagonals do as well.
+"""
+
+import math
+
+from rnndyn.cells.contract import partials, rate_partials
+from rnndyn.kernels.cuda.device import THREADS, cuda
+from rnndyn.kernels.cuda.dispatch import parameters, pre_activations, scatter_rows, slots, states
+from rnndyn.kernels.cuda.forward import add_product, network_of
+from rnndyn.kernels.cuda.number import scatter
+from rnndyn.kernels.dispatch import kind
+
+SWEEPS = 4
+DONE, AGAIN, LOST = 0, 1, 2
+
+
+def room_numbers(columns):
+    """Numbers that the threads of a block share: of each thread and column, a part of a product and of a length."""
+    return 2 * max(columns, THREADS)
+
+
+@cuda.jit(device=True)
+def differentiate(k, q, s, a, D, r, t):
+    """Local derivatives of every unit at time ``t``."""
+    Da, Ds, Ra, Rs = D
+    count_m = slots(k)[5]
+    for j in range(cuda.threadIdx.x, s.shape[3], cuda.blockDim.x):
+        gates, old = pre_activations(k, a, r, t, j), states(k, s, r, t, j)
+        by_gate, by_state, _ = partials(k, gates, old, parameters(k, q, j))
+        scatter_rows(Da, r, 0, j, by_gate)
+        scatter_rows(Ds, r, 0, j, by_state)
+        if count_m > 0:
+            rate_by_gate, rate_by_state = rate_partials(k, gates, old)
+            scatter(Ra, (r, 0, j), 1, rate_by_gate)
+            scatter(Rs, (r, 0, j), 1, rate_by_state)
+
+
+@cuda.jit(device=True)
+def direct(by_state, Q, r, j, c, units):
+    """Sum of the derivatives by the states of unit ``j`` times their part of column ``c``."""
+    total = by_state[0, j] * Q[r, j, c]
+    for n in range(1, by_state.shape[0]):
+        total += by_state[n, j] * Q[r, n * units + j, c]
+    return total
+
+
+@cuda.jit(device=True)
+def push(k, W_h, W_m, D, Q, pushed, rates, r, zero):
+    """``pushed = J Q`` of frame ``r``, from the weights and the local derivatives."""
+    Da, Ds, Ra, Rs = D
+    _, _, first_h, count_h, first_m, count_m = slots(k)
+    units, columns = Da.shape[3], Q.shape[2]
+    for item in range(cuda.threadIdx.x, units * columns, cuda.blockDim.x):
+        j, c = item // columns, item % columns
+        for n in range(Da.shape[1]):
+            pushed[r, n * units + j, c] = direct(Ds[r, n], Q, r, j, c, units)
+        if count_m > 0:
+            rates[r, j, c] = direct(Rs[r], Q, r, j, c, units)
+        for slot in range(first_h, first_h + count_h):
+            driven = add_product(zero, W_h, slot - first_h, j, Q[r, :, c], 0)
+            for n in range(Da.shape[1]):
+                pushed[r, n * units + j, c] += Da[r, n, slot, j] * driven
+            if count_m > 0:
+                rates[r, j, c] += Ra[r, slot, j] * driven
+    cuda.syncthreads()
+    if count_m > 0:
+        for item in range(cuda.threadIdx.x, units * columns, cuda.blockDim.x):
+            j, c = item // columns, item % columns
+            for slot in range(first_m, first_m + count_m):
+                driven = add_product(zero, W_m, slot - first_m, j, rates[r, :, c], 0)
+                for n in range(Da.shape[1]):
+                    pushed[r, n * units + j, c] += Da[r, n, slot, j] * driven
+        cuda.syncthreads()
+
+
+@cuda.jit(device=True)
+def copy(source, target, r):
+    """Copy frame ``r``."""
+    columns = source.shape[2]
+    for item in range(cuda.threadIdx.x, source.shape[1] * columns, cuda.blockDim.x):
+        target[r, item // columns, item % columns] = source[r, item // columns, item % columns]
+    cuda.syncthreads()
+
+
+@cuda.jit(device=True)
+def product(Q, r, j, c, first, step, total):
+    """Part of the scalar product of two columns: its rows are every so many, from ``first`` on."""
+    for i in range(first, Q.shape[1], step):
+        total += Q[r, i, j] * Q[r, i, c]
+    return total
+
+
+@cuda.jit(device=True)
+def added(room, start, columns, parts, c):
+    """Sum of the parts of column ``c``."""
+    total = room[start + c]
+    for part in range(1, parts):
+        total += room[start + part * columns + c]
+    return total
+
+
+@cuda.jit(device=True)
+def sweep(Q, r, room, squares, limits):
+    """Make the columns of frame ``r`` orthogonal to one another, not yet of length one; the verdict comes back.
+
+    A column is the work of several threads where there are enough. ``squares`` (frame, 2, column) are the columns'
+    squared lengths before and after. Every thread comes to the same verdict from the same numbers.
+    """
+    columns, zero, floor, kept, infinite = Q.shape[2], limits[0], limits[1], limits[2], limits[3]
+    width = min(columns, cuda.blockDim.x)
+    parts = cuda.blockDim.x // width
+    column, part = cuda.threadIdx.x % width, cuda.threadIdx.x // width
+    mine, lengths, verdict = part * columns, max(columns, cuda.blockDim.x), DONE
+    first = column if part < parts else columns  # threads too few for one more part are idle
+    for c in range(first, columns, width):
+        room[lengths + mine + c] = product(Q, r, c, c, part, parts, zero)
+    cuda.syncthreads()
+    if part == 0:
+        for c in range(first, columns, width):
+            squares[r, 0, c] = added(room, lengths, columns, parts, c)
+    cuda.syncthreads()
+    for j in range(columns):
+        before, square = squares[r, 0, j], added(room, lengths, columns, parts, j)
+        if not floor * before < square < infinite:
+            return LOST
+        if square < kept * before:
+            verdict = AGAIN
+        if cuda.threadIdx.x == 0:
+            squares[r, 1, j] = square
+        for c in range(first, columns, width):
+            if c > j:
+                room[mine + c] = product(Q, r, j, c, part, parts, zero)
+        cuda.syncthreads()
+        for c in range(first, columns, width):
+            if c > j:
+                along, total = added(room, 0, columns, parts, c) / square, zero
+                for i in range(part, Q.shape[1], parts):
+                    Q[r, i, c] -= along * Q[r, i, j]
+                    total += Q[r, i, c] * Q[r, i, c]
+                room[lengths + mine + c] = total
+        cuda.syncthreads()
+    return verdict
+
+
+@cuda.jit(device=True)
+def orthonormalise(Q, r, room, squares, limits, growth, w):
+    """Make frame ``r`` orthonormal, with R_jj into ``growth[w, r]``; whether it could be done."""
+    columns, verdict, number = Q.shape[2], AGAIN, 0
+    while verdict == AGAIN and number < SWEEPS:
+        verdict, number = sweep(Q, r, room, squares, limits), number + 1
+        if verdict == LOST:
+            return False
+        for item in range(cuda.threadIdx.x, Q.shape[1] * columns, cuda.blockDim.x):
+            Q[r, item // columns, item % columns] /= math.sqrt(squares[r, 1, item % columns])
+        for c in range(cuda.threadIdx.x, columns, cuda.blockDim.x):
+            growth[w, r, c] *= math.sqrt(squares[r, 1, c])
+        cuda.syncthreads()
+    return verdict == DONE
+
+
+@cuda.jit
+def grow(p, s, a, D, Q, pushed, before, rates, squares, limits, growth, done, lost, interval, spilled):
+    """Push frames through the steps of a tape, and make them orthonormal after every ``interval`` of them.
+
+    ``s`` and ``a`` are the tape of :func:`rnndyn.kernels.cuda.forward.forward`; the local derivatives ``D`` by
+    pre-activations (frame, component, pre-activation, unit) and states (frame, component, component, unit), and of the
+    rate (frame, pre-activation, unit) and (frame, component, unit), are room for one time. ``Q``, ``pushed`` and
+    ``before`` are (frame, state, column), ``rates`` (frame, unit, column). ``limits`` are zero, the parts of a
+    squared length that must remain, for a growth to be told from rounding and for a sweep to be the last, and infinity.
+    ``growth`` (window, frame, column), of ones, takes the R_jj; ``done`` counts the windows of each frame. Where a
+    factor cannot be resolved, the frame is left as it was before that window, and ``lost`` says so.
+    """
+    r, steps = cuda.blockIdx.x, a.shape[1]
+    k, n = kind(p), network_of(p, r, s.shape[0])
+    W_h, W_m, q = p.W_h[n], p.W_m[n], p.q[n]
+    room = spilled[r] if spilled.shape[1] > 0 else cuda.shared.array(0, Q.dtype)
+    for w in range(done[r], growth.shape[0]):
+        copy(Q, before, r)
+        for t in range(w * interval, min((w + 1) * interval, steps)):
+            differentiate(k, q, s, a, D, r, t)
+            cuda.syncthreads()
+            push(k, W_h, W_m, D, Q, pushed, rates, r, limits[0])
+            copy(pushed, Q, r)
+        if not orthonormalise(Q, r, room, squares, limits, growth, w):
+            copy(before, Q, r)
+            if cuda.threadIdx.x == 0:
+                lost[r] = True
+            return
+        if cuda.threadIdx.x == 0:
+            done[r] = w + 1
