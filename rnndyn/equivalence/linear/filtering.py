@@ -9,6 +9,7 @@ import numpy as np
 from rnndyn.equivalence.linear.state_space import StateSpace, factor
 from rnndyn.kernels.cpu import kalman
 from rnndyn.kernels.jit import parallel, threads_for
+from rnndyn.kernels.memory import aligned_empty
 
 
 class Series(NamedTuple):
@@ -49,14 +50,23 @@ class Gains(NamedTuple):
         values = getattr(self, name)
         if len(values) == 1:
             return self.spread(values[:, self.step[0]])
+        if _counts(self.pattern, len(values)) and _counts(self.step, values.shape[1]):
+            return _whole(values)
         return _whole(values[self.pattern[:, None], self.step[self.pattern]])
 
     def spread(self, covariance: np.ndarray) -> np.ndarray:
-        """Covariances (pattern, time, part, ., .) as (batch, time, ., .): a view where all have one pattern."""
+        """Covariances (pattern, time, part, ., .) as (batch, time, ., .); a view if all share one or none."""
         whole = _whole(covariance)
+        if _counts(self.pattern, len(whole)):
+            return whole
         if len(whole) == 1:
             return np.broadcast_to(whole[0], (len(self.pattern), *whole.shape[1:]))
         return whole[self.pattern]
+
+
+def _counts(numbers: np.ndarray, many: int) -> bool:
+    """Whether the numbers are 0, 1, .. along their last axis, as many as that."""
+    return numbers.shape[-1] == many and bool((numbers == np.arange(many)).all())
 
 
 def _whole(covariance: np.ndarray) -> np.ndarray:
@@ -79,6 +89,10 @@ class Filtered(NamedTuple):
     loglik: np.ndarray
 
 
+def _room(*shape: int) -> np.ndarray:
+    return aligned_empty(shape, np.float64)
+
+
 def gains(model: StateSpace, start: Start, y: np.ndarray, smoothing: bool) -> Gains:
     """Run the covariances, once for each pattern of missing values.
 
@@ -91,9 +105,9 @@ def gains(model: StateSpace, start: Start, y: np.ndarray, smoothing: bool) -> Ga
     count, T, outputs = seen.shape
     n, parts, kept = len(model.A), 2 if start.infinite else 1, T if smoothing else 0
     step, failed = np.zeros((count, T), np.int64), np.empty(count, np.int64)
-    K, U, S = (np.empty((count, T, *shape)) for shape in ((n, outputs), (outputs, outputs), (parts, outputs, outputs)))
-    logdet, Pp, Pf = np.empty((count, T)), np.empty((count, T, parts, n, n)), np.empty((count, T, parts, n, n))
-    J, C = np.empty((count, kept, n, n)), np.empty((count, kept, parts, n, n))
+    K, U, S = (_room(count, T, *shape) for shape in ((n, outputs), (outputs, outputs), (parts, outputs, outputs)))
+    logdet, Pp, Pf = _room(count, T), _room(count, T, parts, n, n), _room(count, T, parts, n, n)
+    J, C = _room(count, kept, n, n), _room(count, kept, parts, n, n)
     if not smoothing:
         J, C = np.empty((count, 1, 0, n)), np.empty((count, 1, 0, n, n))
     Q, R = factor(model.Q), factor(model.R)
@@ -115,7 +129,8 @@ def patterns(seen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return np.ones((1, *seen.shape[1:]), bool), np.zeros(len(seen), np.int64)
     flat = np.packbits(seen.reshape(len(seen), -1), axis=1)
     _, first, inverse = np.unique(flat, axis=0, return_index=True, return_inverse=True)
-    return np.ascontiguousarray(seen[first]), np.ascontiguousarray(inverse.reshape(-1), np.int64)
+    order = np.argsort(first)  # as they come: where each series has its own, these are those of the series
+    return np.ascontiguousarray(seen[first[order]]), np.argsort(order)[inverse.reshape(-1)]
 
 
 def filter_means(model: StateSpace, start: Start, series: Series, gains: Gains) -> Filtered:
@@ -126,7 +141,7 @@ def filter_means(model: StateSpace, start: Start, series: Series, gains: Gains) 
     drive = model.b[None, None] if series.x is None else model.b + series.x @ model.B.T
     first = start.mean + (drive[:, 0] - model.b if T else 0.0)
     first = np.ascontiguousarray(np.broadcast_to(first, (batch, n)))
-    out = Filtered(np.empty((batch, T, n)), np.empty((batch, T, n)), np.empty_like(y), np.empty((batch, T)))
+    out = Filtered(_room(batch, T, n), _room(batch, T, n), _room(*y.shape), _room(batch, T))
     workers = threads_for(batch * T * 2 * (n * n + 2 * n * outputs), batch)
     g = gains
     with parallel(workers):
@@ -139,8 +154,7 @@ def filter_means(model: StateSpace, start: Start, series: Series, gains: Gains) 
 def smooth(gains: Gains, means: Filtered) -> tuple[np.ndarray, np.ndarray]:
     """Smoothed means (batch, time, n) and covariances (pattern, time, part, n, n)."""
     batch, T, n = means.predicted.shape
-    smoothed = np.empty((batch, T, n))
-    covariances = np.empty((len(gains.step), T, *gains.Pf.shape[2:]))
+    smoothed, covariances = _room(batch, T, n), _room(len(gains.step), T, *gains.Pf.shape[2:])
     if T:
         workers = threads_for(batch * T * 2 * n * n, batch)
         with parallel(workers):
