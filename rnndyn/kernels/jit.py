@@ -2,6 +2,7 @@
 
 import os
 import threading
+from typing import Any
 
 import llvmlite.binding as llvm
 import numba
@@ -32,7 +33,7 @@ REGISTER_BYTES = register_bytes()
 # AVX2 has 16 registers, the others 32: rows of a tile whose sums, by the registers in a row, fit beside its operands.
 FEW_REGISTERS = REGISTER_BYTES == 32
 ROWS = {1: 8, 2: 6, 3: 4, 4: 2} if FEW_REGISTERS else {1: 8, 2: 8, 3: 8, 4: 4}
-WIDTH = {"float32": REGISTER_BYTES // 4, "float64": REGISTER_BYTES // 8}
+WIDTH: dict[Any, int] = {"float32": REGISTER_BYTES // 4, "float64": REGISTER_BYTES // 8}
 WIDTH |= {np.dtype(name): width for name, width in WIDTH.items()}  # the name of a dtype takes a microsecond
 
 routine = numba.njit(nogil=True, **INLINED)
