@@ -8,8 +8,7 @@ import pytest
 
 import rnndyn as rd
 
-
-FOLDERS = {"networks": ("*.npz", "*.safetensors"), "texts": ("*.txt",)}
+FOLDERS = {"networks": ("*.npz", "*.safetensors"), "texts": ("*.txt",), "series": ("*.csv",)}
 
 
 @pytest.mark.parametrize("name", FOLDERS)
@@ -25,6 +24,12 @@ def test_checksums(networks_folder, name):
 def test_the_text_is_as_its_readme_says(networks_folder):
     text = (networks_folder.parent / "texts" / "alice.txt").read_bytes().decode("ascii")
     assert len(text) == 148_293 and "\r" not in text and text.count("CHAPTER") == 12
+
+
+def test_the_series_is_as_its_readme_says(networks_folder):
+    rows = np.genfromtxt(networks_folder.parent / "series" / "sunspots.csv", delimiter=",", skip_header=1, dtype=str)
+    assert rows[:, 0].tolist() == [f"{year}-{month:02d}" for year in range(1749, 2009) for month in range(1, 13)]
+    assert rows[:, 1].astype(float).min() == 0 and rows[:, 1].astype(float).max() == 253.8
 
 
 @pytest.mark.compiled

@@ -260,8 +260,8 @@ def _check_backoff(backoff: Any, order: int, n_symbols: int, weighted: bool) -> 
         raise TypeError(f"backoff is a {type(backoff).__name__}: an NGram of a lower order, or None, is wanted")
     if backoff.order >= order or backoff.n_symbols != n_symbols:
         raise ValueError(
-            f"backoff has order {backoff.order} and {backoff.n_symbols} symbols: an order below {order} and {n_symbols} "
-            "symbols are wanted; fit it with the same n_symbols"
+            f"backoff has order {backoff.order} and {backoff.n_symbols} symbols: an order below {order} and "
+            f"{n_symbols} symbols are wanted; fit it with the same n_symbols"
         )
     if not weighted:
         raise ValueError("backoff has no weight where smoothing and discount are 0: set one of them, or leave it out")
