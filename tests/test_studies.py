@@ -9,6 +9,7 @@ LIGHT = (
     "clipping",
     "gradient_paths",
     "isometry",
+    "language_model",
     "laurent_von_brecht",
     "memory_time_constant",
     "random_matrix_products",
