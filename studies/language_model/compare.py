@@ -16,8 +16,7 @@ def compare(results: dict) -> str:
     rival = f"order {best_ngram(results)['order']}"
     grams = table(list(GRAMS.values()), [[one[key] for key in GRAMS] for one in results["ngrams"]])
     header = ["network", "seed", "parameters", "best step", "perplexity, test"]
-    better = f"better than {rival} by, nats a character"
-    header += [better, f"half and half with {rival}: perplexity", better]
+    header += [f"better than {rival} by, nats a character", f"half and half with {rival}: perplexity", "better by"]
     networks = table(header, [network_row(one) for one in results["networks"]])
     return f"### n-grams with backoff; validation prefers {rival}\n\n{grams}\n\n### Networks of 64 units\n\n{networks}"
 
