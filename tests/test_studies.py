@@ -7,6 +7,7 @@ import pytest
 LIGHT = (
     "claims",
     "clipping",
+    "forecasting",
     "gradient_paths",
     "isometry",
     "language_model",
