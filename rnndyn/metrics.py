@@ -106,11 +106,80 @@ def mean_absolute_error(outputs, targets, *, mask=None):
     >>> mean_absolute_error([[1.0], [2.0]], [[0.0], [4.0]])
     1.5
     """
-    outputs, targets = as_array(outputs, "outputs", dtype="float64"), as_array(targets, "targets", dtype="float64")
-    _check_shape(targets, "targets", outputs.shape)
-    if not outputs.ndim:
-        raise ValueError("outputs is a number: an array (..., output) is wanted")
+    outputs, targets = _alike(outputs=outputs, targets=targets)
     return float(_mean(np.abs(outputs - targets).mean(axis=-1), mask))
+
+
+def crps(mean, deviation, targets, *, mask=None):
+    """Continuous ranked probability score of normal forecasts; of forecasts that are sure it is the absolute error.
+
+    Parameters
+    ----------
+    mean, deviation : array_like, shape (..., O)
+        Mean and standard deviation of each forecast.
+    targets : array_like, shape (..., O)
+        What came.
+    mask : array_like, shape (...), optional
+        Weights of the steps; numbers or booleans.
+
+    Returns
+    -------
+    float
+        Mean over steps and outputs of the integral over x of ``(F(x) - [x >= target])**2``, F the distribution function
+        of the forecast; in the units of the targets. In the mean it is least for the true law.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Naming the argument; for deviations that are not positive.
+
+    Notes
+    -----
+    The closed form of Gneiting & Raftery ([gneiting2007]_, section 4.2).
+
+    Examples
+    --------
+    >>> round(crps([[0.0]], [[1.0]], [[0.0]]), 6), round(crps([[0.0]], [[1e-9]], [[2.0]]), 6)
+    (0.233695, 2.0)
+    """
+    from scipy.special import ndtr
+
+    mean, deviation, targets = _alike(mean=mean, deviation=deviation, targets=targets)
+    if not (deviation > 0).all():
+        raise ValueError("deviation holds a value of 0 or less: positive standard deviations are wanted")
+    z = (targets - mean) / deviation
+    density = np.exp(-0.5 * z * z) / np.sqrt(2 * np.pi)
+    scores = deviation * (z * (2 * ndtr(z) - 1) + 2 * density - 1 / np.sqrt(np.pi))
+    return float(_mean(scores.mean(axis=-1), mask))
+
+
+def coverage(lower, upper, targets, *, mask=None):
+    """Share of the targets that lie within intervals, ends included; of calibrated 90 % intervals, 0.9.
+
+    Parameters
+    ----------
+    lower, upper, targets : array_like, shape (..., O)
+        Ends of the intervals, and what came.
+    mask : array_like, shape (...), optional
+        Weights of the steps; numbers or booleans.
+
+    Returns
+    -------
+    float
+        In [0, 1]; where quantiles cross, an interval is empty.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Naming the argument.
+
+    Examples
+    --------
+    >>> coverage([[0.0], [0.0]], [[1.0], [1.0]], [[0.5], [2.0]])
+    0.5
+    """
+    lower, upper, targets = _alike(lower=lower, upper=upper, targets=targets)
+    return float(_mean(((lower <= targets) & (targets <= upper)).mean(axis=-1), mask))
 
 
 def edit_distance(said, wanted):
@@ -172,6 +241,16 @@ def character_error_rate(said, wanted):
     if not total:
         raise ValueError("wanted is empty: a rate needs at least one wanted character")
     return sum(map(edit_distance, said, wanted)) / total
+
+
+def _alike(**arrays):
+    """Arrays (..., output) of real numbers, all of the shape of the first."""
+    clean = [as_array(array, name, dtype="float64") for name, array in arrays.items()]
+    for name, array in zip(arrays, clean, strict=True):
+        _check_shape(array, name, clean[0].shape)
+    if not clean[0].ndim:
+        raise ValueError(f"{next(iter(arrays))} is a number: an array (..., output) is wanted")
+    return clean
 
 
 def _check_shape(array, name, shape):

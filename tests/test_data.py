@@ -8,16 +8,28 @@ import pytest
 
 import rnndyn as rd
 
+FOLDERS = {"networks": ("*.npz", "*.safetensors"), "texts": ("*.txt",), "series": ("*.csv",)}
 
-def test_checksums(networks_folder):
-    stated = dict(
-        re.findall(r"^    ([0-9a-f]{64})  (\S+)$", (networks_folder / "README.md").read_text(), flags=re.MULTILINE)
-    )
-    kept = [path for pattern in ("*.npz", "*.safetensors") for path in networks_folder.rglob(pattern)]
-    files = {path.relative_to(networks_folder).as_posix() for path in kept}
-    assert files == set(stated.values())
+
+@pytest.mark.parametrize("name", FOLDERS)
+def test_checksums(networks_folder, name):
+    folder = networks_folder.parent / name
+    stated = dict(re.findall(r"^    ([0-9a-f]{64})  (\S+)$", (folder / "README.md").read_text(), flags=re.MULTILINE))
+    files = {path.relative_to(folder).as_posix() for pattern in FOLDERS[name] for path in folder.rglob(pattern)}
+    assert files and files == set(stated.values())
     for digest, file in stated.items():
-        assert hashlib.sha256((networks_folder / file).read_bytes()).hexdigest() == digest, file
+        assert hashlib.sha256((folder / file).read_bytes()).hexdigest() == digest, file
+
+
+def test_the_text_is_as_its_readme_says(networks_folder):
+    text = (networks_folder.parent / "texts" / "alice.txt").read_bytes().decode("ascii")
+    assert len(text) == 148_293 and "\r" not in text and text.count("CHAPTER") == 12
+
+
+def test_the_series_is_as_its_readme_says(networks_folder):
+    rows = np.genfromtxt(networks_folder.parent / "series" / "sunspots.csv", delimiter=",", skip_header=1, dtype=str)
+    assert rows[:, 0].tolist() == [f"{year}-{month:02d}" for year in range(1749, 2009) for month in range(1, 13)]
+    assert rows[:, 1].astype(float).min() == 0 and rows[:, 1].astype(float).max() == 253.8
 
 
 @pytest.mark.compiled

@@ -1,5 +1,6 @@
 """Metrics against values worked out by hand, and what holds for all of them."""
 
+import mpmath
 import numpy as np
 import pytest
 import xarray as xr
@@ -39,6 +40,41 @@ def test_accuracy_by_hand():
 def test_mean_absolute_error_by_hand():
     assert metrics.mean_absolute_error([[1.0, 2.0], [0.0, 0.0]], [[0.0, 4.0], [0.0, 1.0]]) == 1.0
     assert metrics.mean_absolute_error([[1.0, 2.0], [0.0, 0.0]], [[0.0, 4.0], [0.0, 1.0]], mask=[False, True]) == 0.5
+
+
+@pytest.mark.parametrize(("mean", "deviation", "target"), [(0, 1, 0), (1.5, 0.3, 1), (-2, 2.5, 7), (0.1, 3, -4)])
+def test_the_score_of_a_normal_forecast_is_its_integral(mean, deviation, target):
+    """By quadrature with 30 digits; the closed form loses a few units of the last place of its largest term."""
+
+    def below(x):
+        return mpmath.ncdf(x, mean, deviation) ** 2
+
+    def above(x):
+        return mpmath.ncdf(-x, -mean, deviation) ** 2  # (1 - F)^2 without its cancellation
+
+    with mpmath.workdps(30):
+        wanted = mpmath.quad(below, [-mpmath.inf, mean, target]) + mpmath.quad(above, [target, mean, mpmath.inf])
+    largest = abs(target - mean) + deviation
+    assert metrics.crps([[mean]], [[deviation]], [[target]]) == pytest.approx(float(wanted), abs=2e-15 * largest)
+
+
+def test_the_score_is_least_for_the_true_law():
+    """Its mean under the law N(0, 1), by Gauss-Hermite quadrature: 1/sqrt(pi) for the law itself, more for others."""
+    x, w = np.polynomial.hermite_e.hermegauss(100)
+
+    def mean_score(mean, deviation):
+        forecast = np.full((len(x), 1), mean), np.full((len(x), 1), deviation)
+        return metrics.crps(*forecast, x[:, None], mask=w)
+
+    assert mean_score(0.0, 1.0) == pytest.approx(1 / np.sqrt(np.pi), rel=1e-12)
+    assert all(mean_score(m, s) > mean_score(0.0, 1.0) + 1e-3 for m, s in [(0.2, 1.0), (0.0, 0.8), (0.0, 1.25)])
+
+
+def test_coverage_by_hand():
+    ends = [[0.0, 0.0], [1.0, 1.0]], [[1.0, 1.0], [0.0, 2.0]]
+    targets = [[0.0, 1.0], [0.5, 3.0]]
+    assert metrics.coverage(*ends, targets) == 0.5, "ends are inside, and nothing is where quantiles cross"
+    assert metrics.coverage(*ends, targets, mask=[True, False]) == 1.0
 
 
 @pytest.mark.parametrize(
@@ -101,6 +137,11 @@ def test_metrics_do_not_depend_on_single_precision_sums(rng):
         (metrics.accuracy, (1.0, 0), "outputs"),
         (metrics.mean_absolute_error, ([[0.0]], [0.0]), "targets has shape"),
         (metrics.mean_absolute_error, (0.0, 0.0), "outputs"),
+        (metrics.crps, ([[0.0]], [[0.0]], [[0.0]]), "deviation holds"),
+        (metrics.crps, ([[0.0]], [[1.0], [1.0]], [[0.0]]), "deviation has shape"),
+        (metrics.crps, (0.0, 1.0, 0.0), "mean is a number"),
+        (metrics.coverage, ([[0.0]], [[1.0]], [0.0]), "targets has shape"),
+        (metrics.coverage, ([[np.nan]], [[1.0]], [[0.0]]), "lower"),
         (metrics.character_error_rate, ("a", ["a"]), "said and wanted"),
         (metrics.character_error_rate, (["a"], ["a", "b"]), "in pairs"),
         (metrics.character_error_rate, ("a", ""), "empty"),

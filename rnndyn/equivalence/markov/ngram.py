@@ -15,8 +15,9 @@ from rnndyn.validate import as_integer, as_number
 class NGram:  # numpydoc ignore=PR02
     """Markov model of order tau: the law of a symbol given the tau symbols before it, from counts.
 
-    ``P(s | c) = (n(c, s) + a) / (n(c) + a M)``, with n the counts of a context c and of the symbol s after it, of M
-    symbols, and a the smoothing. Made by `NGram.fit`.
+    ``P(s | c) = (n(c, s) - d [n(c, s) > 0] + (a M + d N(c)) Q(s | c)) / (n(c) + a M)``, with n the counts of a context
+    c and of the symbol s after it, of M symbols, and N(c) the number of different ones after c. Smoothing a and
+    discount d give weight to a law Q from fewer symbols: that of ``backoff``, or 1/M. Made by `NGram.fit`.
 
     Parameters
     ----------
@@ -25,11 +26,16 @@ class NGram:  # numpydoc ignore=PR02
     n_symbols
         M.
     smoothing
-        a; 0 is maximum likelihood, 1/2 the estimator of [krichevsky1981]_, 1 Laplace's.
+        a; without discount 0 is maximum likelihood and, for Q = 1/M, 1/2 the estimator of [krichevsky1981]_, 1
+        Laplace's. With backoff a M is the strength of a Dirichlet prior around Q ([mackay1995]_).
     grams : (n, tau + 1)
         The contexts that were seen, each with a symbol that followed it, in rising order.
     counts : (n,)
         How often.
+    discount
+        d, taken off every count: absolute discounting, interpolated ([ney1994]_).
+    backoff
+        The model of Q, of a lower order; None for Q = 1/M.
 
     Examples
     --------
@@ -45,10 +51,20 @@ class NGram:  # numpydoc ignore=PR02
     smoothing: float
     grams: np.ndarray
     counts: np.ndarray
+    discount: float = 0.0
+    backoff: NGram | None = None
 
     @classmethod
     def fit(
-        cls, x: Any, order: int, *, lengths: Any = None, n_symbols: int | None = None, smoothing: float = 0.0
+        cls,
+        x: Any,
+        order: int,
+        *,
+        lengths: Any = None,
+        n_symbols: int | None = None,
+        smoothing: float = 0.0,
+        discount: float = 0.0,
+        backoff: NGram | None = None,
     ) -> NGram:
         """Count.
 
@@ -64,6 +80,11 @@ class NGram:  # numpydoc ignore=PR02
             M; None for the largest symbol plus 1.
         smoothing
             a, added to every count.
+        discount
+            d, from 0 to 1, taken off every count that is not 0.
+        backoff
+            Model of a lower order and as many symbols, which what is added and taken off is given to; None for all
+            symbols alike. One of smoothing and discount has to be above 0.
 
         Returns
         -------
@@ -79,6 +100,10 @@ class NGram:  # numpydoc ignore=PR02
         --------
         >>> NGram.fit([[0, 1, 2], [0, 1, 0]], order=2).counts.tolist()
         [1, 1]
+        >>> x = [0, 1, 0, 2, 0, 1]
+        >>> model = NGram.fit(x, 1, discount=0.5, backoff=NGram.fit(x, 0))
+        >>> round(float(np.exp(model.loglik([0, 2]))), 6)  # (1 - 1/2 + 2/2 times 1/6) / 3
+        0.222222
         """
         tau = as_integer(order, "order", minimum=0)
         given = None if n_symbols is None else as_integer(n_symbols, "n_symbols", minimum=1)
@@ -90,7 +115,9 @@ class NGram:  # numpydoc ignore=PR02
         grams = np.stack([codes // M**k % M for k in range(tau, -1, -1)], axis=1)
         for array in (grams, counts):
             array.flags.writeable = False
-        return cls(tau, M, as_number(smoothing, "smoothing", minimum=0), grams, counts)
+        a, d = as_number(smoothing, "smoothing", minimum=0), as_number(discount, "discount", minimum=0, maximum=1)
+        _check_backoff(backoff, tau, M, bool(a or d))
+        return cls(tau, M, a, grams, counts, d, backoff)
 
     def log_probabilities(self, x: Any, *, lengths: Any = None) -> np.ndarray:
         """Log probability of each symbol, given those before.
@@ -103,8 +130,8 @@ class NGram:  # numpydoc ignore=PR02
         Returns
         -------
         (T,) or (B, T) array
-            In nats; NaN for the first tau symbols and after the end. Without smoothing -inf for what was never seen,
-            contexts included.
+            In nats; NaN for the first tau symbols and after the end. Without smoothing and discount -inf for what was
+            never seen, contexts included.
 
         Examples
         --------
@@ -183,15 +210,22 @@ class NGram:  # numpydoc ignore=PR02
         """Whether order, smoothing and all counts are equal."""
         if not isinstance(other, NGram):
             return NotImplemented
-        same = (self.order, self.n_symbols, self.smoothing) == (other.order, other.n_symbols, other.smoothing)
+        same = self._options() == other._options() and self.backoff == other.backoff
         return same and np.array_equal(self.grams, other.grams) and np.array_equal(self.counts, other.counts)
 
     def __hash__(self) -> int:
-        return hash((self.order, self.n_symbols, self.smoothing, self.grams.tobytes(), self.counts.tobytes()))
+        return hash((self._options(), self.grams.tobytes(), self.counts.tobytes(), self.backoff))
 
     def __repr__(self) -> str:
         sizes = f"order={self.order}, n_symbols={self.n_symbols}, smoothing={self.smoothing}"
+        if self.discount:
+            sizes += f", discount={self.discount}"
+        if self.backoff is not None:
+            sizes += f", backoff of order {self.backoff.order}"
         return f"NGram({sizes}, {len(self.counts)} contexts and symbols)"
+
+    def _options(self) -> tuple[int, int, float, float]:
+        return self.order, self.n_symbols, self.smoothing, self.discount
 
     def _contexts(self) -> np.ndarray:
         """Number of the context of each gram; grams are in order, so contexts are too."""
@@ -199,14 +233,38 @@ class NGram:  # numpydoc ignore=PR02
         return np.cumsum(np.append([0] if len(self.grams) else [], new)).astype(np.int64)
 
     def _log_probabilities(self, codes: np.ndarray) -> np.ndarray:
-        M, a = self.n_symbols, self.smoothing
+        M, a, d = self.n_symbols, self.smoothing, self.discount
         seen = self.grams @ M ** np.arange(self.order, -1, -1)
         context = self._contexts()
-        totals = np.bincount(context, self.counts)
         contexts = seen[np.flatnonzero(np.diff(context, prepend=-1))] // M
-        count, total = _looked_up(seen, self.counts, codes), _looked_up(contexts, totals, codes // M)
+        count = _looked_up(seen, self.counts - d, codes)
+        total = _looked_up(contexts, np.bincount(context, self.counts), codes // M)
+        different = _looked_up(contexts, np.bincount(context), codes // M)
+        fewer = self._fewer(codes)
         with np.errstate(divide="ignore", invalid="ignore"):
-            return np.where(total + a > 0, np.log((count + a) / (total + a * M)), -np.inf)
+            known = np.log((count + (a * M + d * different) * fewer) / (total + a * M))
+            return np.where(total + a > 0, known, np.log(fewer) if d else -np.inf)
+
+    def _fewer(self, codes: np.ndarray) -> Any:
+        """Q: probability of each symbol from fewer symbols before it."""
+        if self.backoff is None:
+            return 1 / self.n_symbols
+        return np.exp(self.backoff._log_probabilities(codes % self.n_symbols ** (self.backoff.order + 1)))
+
+
+def _check_backoff(backoff: Any, order: int, n_symbols: int, weighted: bool) -> None:
+    """Raise TypeError or ValueError unless a model can be what another falls back to."""
+    if backoff is None:
+        return
+    if not isinstance(backoff, NGram):
+        raise TypeError(f"backoff is a {type(backoff).__name__}: an NGram of a lower order, or None, is wanted")
+    if backoff.order >= order or backoff.n_symbols != n_symbols:
+        raise ValueError(
+            f"backoff has order {backoff.order} and {backoff.n_symbols} symbols: an order below {order} and "
+            f"{n_symbols} symbols are wanted; fit it with the same n_symbols"
+        )
+    if not weighted:
+        raise ValueError("backoff has no weight where smoothing and discount are 0: set one of them, or leave it out")
 
 
 def _codes(data: Sequences, tau: int, M: int) -> tuple[np.ndarray, np.ndarray]:

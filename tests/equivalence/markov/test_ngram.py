@@ -42,12 +42,58 @@ def test_likelihoods_are_those_of_exact_counts(sequences, test, order, a):
         assert model.perplexity(np.array(test, int)) == pytest.approx(math.exp(-mean), rel=1e-12)
 
 
+def backed_off(sequences, laws, M, context, symbol):
+    """Probability by the formula, order by order, in exact fractions; ``laws`` are (order, a, d), the highest first."""
+    if not laws:
+        return Fraction(1, M)
+    (order, a, d), *fewer = laws
+    short = list(context[len(context) - order :])
+    after = Counter(x[t] for x in sequences for t in range(order, len(x)) if x[t - order : t] == short)
+    given_to_fewer = (a * M + d * len(after)) * backed_off(sequences, fewer, M, context, symbol)
+    total = sum(after.values()) + a * M
+    count = after[symbol] - d if after[symbol] else 0
+    return (count + given_to_fewer) / total if total else backed_off(sequences, fewer, M, context, symbol)
+
+
+weights = st.tuples(st.sampled_from([0, Fraction(1, 4), 2]), st.sampled_from([Fraction(1, 2), Fraction(3, 4)]))
+
+
+@given(st.lists(symbols, min_size=1, max_size=4), symbols, st.lists(weights, min_size=1, max_size=3), st.booleans())
+@examples(60)
+def test_backing_off_is_that_of_exact_counts(sequences, test, pairs, gap):
+    """Orders that follow one another, and that leave one out."""
+    model, laws = None, []
+    for k, (a, d) in enumerate(pairs):
+        order = k * (1 + gap)
+        laws.insert(0, (order, a, d))
+        options = {"n_symbols": 3, "smoothing": float(a), "discount": float(d), "backoff": model}
+        model = rd.NGram.fit([np.array(x, int) for x in sequences], order, **options)
+    found = model.log_probabilities(np.array(test, int))
+    for t in range(model.order, len(test)):
+        wanted = backed_off(sequences, laws, 3, test[:t], test[t])
+        assert found[t] == pytest.approx(math.log(wanted), rel=1e-13, abs=1e-13)
+
+
+def test_backing_off_to_an_exact_law_of_no_context():
+    """Where nothing was counted, the model is its backoff."""
+    low = rd.NGram.fit([0, 0, 1], 0, smoothing=1)
+    high = rd.NGram.fit([0, 0, 1], 2, n_symbols=2, discount=0.5, backoff=low)
+    assert high.loglik([1, 1, 0]) == pytest.approx(low.loglik([0]), rel=1e-15)
+    assert high != rd.NGram.fit([0, 0, 1], 2, discount=0.5) and hash(high) != hash(low)
+    assert high == rd.NGram.fit([0, 0, 1], 2, discount=0.5, backoff=rd.NGram.fit([0, 0, 1], 0, smoothing=1))
+    assert repr(high) == (
+        "NGram(order=2, n_symbols=2, smoothing=0.0, discount=0.5, backoff of order 0, 1 contexts and symbols)"
+    )
+
+
 def test_rows_are_probabilities():
     x = np.random.default_rng(0).integers(0, 4, 200)
     model = rd.NGram.fit(x, 2, smoothing=0.5)
-    for context in ([0, 1], [3, 3]):
-        total = sum(math.exp(model.loglik([*context, s])) for s in range(4))
-        assert total == pytest.approx(1, rel=1e-14)
+    wide = rd.NGram.fit(x, 4, smoothing=0.1, discount=0.6, backoff=model)
+    for context in ([2, 1, 0, 1], [0, 0, 3, 3]):
+        for law in (model, wide):
+            total = sum(math.exp(law.loglik([*context[-law.order :], s])) for s in range(4))
+            assert total == pytest.approx(1, rel=1e-14)
 
 
 def test_the_order_of_the_source_is_enough():
@@ -84,6 +130,10 @@ def test_edges():
         rd.NGram.fit([0, 1], 1).counts[0] = 3
 
 
+def backing_off(order, n_symbols, **options):
+    return rd.NGram.fit([0, 1], 1, backoff=rd.NGram.fit([0, 1], order, n_symbols=n_symbols), **options)
+
+
 @pytest.mark.parametrize(
     "call, error, message",
     [
@@ -91,6 +141,11 @@ def test_edges():
         (lambda: rd.NGram.fit([0, 99], 40), ValueError, r"2\^63"),
         (lambda: rd.NGram.fit([0, 3], 1, n_symbols=3), ValueError, r"x\[1\] is 3"),
         (lambda: rd.NGram.fit([0, 1], 1, smoothing=-1), ValueError, "smoothing is -1"),
+        (lambda: rd.NGram.fit([0, 1], 1, discount=1.5), ValueError, "discount is 1.5"),
+        (lambda: rd.NGram.fit([0, 1], 1, discount=0.5, backoff=3), TypeError, "backoff is a int"),
+        (lambda: backing_off(1, 2, discount=0.5), ValueError, "an order below 1"),
+        (lambda: backing_off(0, 3, discount=0.5), ValueError, "backoff has order 0 and 3 symbols"),
+        (lambda: backing_off(0, 2), ValueError, "backoff has no weight"),
         (lambda: rd.NGram.fit([0, 1], 1).loglik([2]), ValueError, r"x\[0\] is 2"),
         (lambda: rd.NGram.fit([0, 1], 1).perplexity([0]), ValueError, "no symbol to predict"),
         (lambda: rd.NGram.fit([0.5], 1), TypeError, "float64"),
