@@ -5,6 +5,7 @@ import importlib
 import pytest
 
 LIGHT = (
+    "architectures",
     "claims",
     "clipping",
     "gradient_paths",
