@@ -93,8 +93,8 @@ def trained(task: str, name: str, seed: int, steps: int) -> dict:
         "network": name,
         "seed": seed,
         "weights": sum(array.size for array in net.arrays().values()),
-        "error": error(rd.run(net, x).output.values, y, mask),
-        "milliseconds": 1e3 * seconds / steps,
+        "error": rounded(error(rd.run(net, x).output.values, y, mask)),
+        "milliseconds": rounded(1e3 * seconds / steps),
         "loss": in_blocks(history.loss.values / mask.sum(axis=1).mean()),
         "gradient_norm": in_blocks(history.gradient_norm.values),
     }
@@ -116,5 +116,10 @@ def judged(y: np.ndarray, mask: np.ndarray) -> dict:
 
 
 def in_blocks(values: np.ndarray) -> list[float]:
-    """Means of equal parts, with three significant digits."""
-    return [float(f"{part.mean():.3g}") for part in np.split(values, BLOCKS)]
+    """Means of equal parts."""
+    return [rounded(part.mean()) for part in np.split(values, BLOCKS)]
+
+
+def rounded(value: float) -> float:
+    """Three significant digits."""
+    return float(f"{value:.3g}")
