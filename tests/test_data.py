@@ -9,6 +9,7 @@ import pytest
 import rnndyn as rd
 
 FOLDERS = {"networks": ("*.npz", "*.safetensors"), "texts": ("*.txt",), "series": ("*.csv",)}
+HERE = ("here/flip_flop_tanh_16", "here/flip_flop_gru_16", "here/flip_flop_lstm_16")
 
 
 @pytest.mark.parametrize("name", FOLDERS)
@@ -33,11 +34,25 @@ def test_the_series_is_as_its_readme_says(networks_folder):
 
 
 @pytest.mark.compiled
-@pytest.mark.parametrize("cell", ["tanh", "gru", "lstm"])
-def test_losses(networks_folder, cell):
+@pytest.mark.parametrize("name", ["flip_flop_tanh", "flip_flop_gru", "flip_flop_lstm", *HERE])
+def test_losses(networks_folder, name):
     readme = (networks_folder / "README.md").read_text()
-    stated = float(re.search(rf"flip_flop_{cell}\.safetensors` .*\| (\S+) \|", readme)[1])
+    stated = float(re.search(rf"`{name}\.safetensors` .*\| (\S+) \|", readme)[1])
     test = np.load(networks_folder / "flip_flop_inputs.npz")
-    net = rd.load(networks_folder / f"flip_flop_{cell}.safetensors")
+    net = rd.load(networks_folder / f"{name}.safetensors")
     outputs = rd.run(net, test["inputs"]).output.values
     assert np.mean((outputs - test["targets"]) ** 2) == pytest.approx(stated, rel=1e-3)
+
+
+@pytest.mark.compiled
+@pytest.mark.parametrize("name", HERE)
+def test_networks_trained_here_hold_the_cube(networks_folder, name):
+    """Corners, edges, faces and the centre of a cube, each proved, and another memory read out at each corner."""
+    net = rd.load(networks_folder / f"{name}.safetensors")
+    points = rd.fixed_points(net, starts=256, rng=0)
+    assert np.bincount(points.n_unstable).tolist() == [8, 12, 6, 1]
+    assert (points.status == "certified").all() and points.completeness == "consistent"
+    corners = points.state.values[points.n_unstable.values == 0, : net.hidden_size]
+    outputs = corners @ net.W_hy.T + net.b_y
+    assert len({tuple(bits) for bits in np.sign(outputs)}) == 8
+    assert np.abs(np.abs(outputs) - 1).max() < 0.005  # 0.0032 by the GRU

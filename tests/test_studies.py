@@ -8,6 +8,7 @@ import pytest
 import rnndyn as rd
 
 LIGHT = (
+    "architectures",
     "claims",
     "clipping",
     "forecasting",
