@@ -147,27 +147,27 @@ def _solve_many(equation: Equation, starts: np.ndarray, tol: float | None) -> tu
     rough, left = roots.newton_from(equation.net.astype("float32"), equation.x, starts, ROUGH * size)
     states, converged = rough.astype(np.float64), np.zeros(len(starts), bool)
     near = np.flatnonzero(left <= 100 * ROUGH * size)
-    polished, good, label = _polish(equation, states[near], NEIGHBOURS * equation.scale, tol)
-    strays = np.flatnonzero(~_led_to(equation, states[near], polished, label, TOGETHER * equation.scale))
-    states[near], converged[near] = polished[label], good[label]
-    polished, good, label = _polish(equation, rough[near[strays]].astype(np.float64), TOGETHER * equation.scale, tol)
-    states[near[strays]], converged[near[strays]] = polished[label], good[label]
+    polished, _, good, label = _polish(equation, states[near], NEIGHBOURS * equation.scale, tol)
+    led = good[label] & _led_to(equation, states[near], polished, label, TOGETHER * equation.scale)
+    states[near[led]], converged[near[led]] = polished[label[led]], True
+    strays = near[~led]
+    polished, left, good, label = _polish(equation, states[strays], TOGETHER * equation.scale, tol)
+    rest = np.flatnonzero(~good & (left <= ALMOST * size))  # the others have come to a standstill far from a root
+    polished[rest], good[rest] = _solve_dense(equation, polished[rest], tol)
+    states[strays], converged[strays] = polished[label], good[label]
     return states, converged
 
 
 def _polish(
     equation: Equation, states: np.ndarray, distance: float, tol: float | None
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """One state of each group of neighbours in double precision, which have converged, labels of the groups."""
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """One state of each group of neighbours in double precision; |G| there, whether that will do; labels of groups."""
     size = np.sqrt(states.shape[1]) * equation.scale
     label, chosen = _groups(states, distance)
     polished, left = roots.newton_from(equation.net, equation.x, states[chosen], EPS * size)
-    good = np.zeros(len(polished), bool)
-    almost = np.flatnonzero(left <= ALMOST * size)  # the others have come to a standstill far from a root
+    good, almost = np.zeros(len(polished), bool), np.flatnonzero(left <= ALMOST * size)
     good[almost] = _near_enough(equation, polished[almost], tol)
-    rest = almost[~good[almost]]
-    polished[rest], good[rest] = _solve_dense(equation, polished[rest], tol)
-    return polished, good, label
+    return polished, left, good, label
 
 
 def _led_to(

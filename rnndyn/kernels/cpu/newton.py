@@ -22,7 +22,7 @@ from rnndyn.kernels.tile import block
 
 SHORTEST, ENOUGH_LOWER = 1 / 64, 1e-4  # smallest part of a step; wanted fall of the length of G, for a whole step
 FEW = 2  # gathered rows that are taken one by one, not as a tile
-LOOSE, TIGHT = 0.3, 1e-2  # how far GMRES lowers the residual, far from a solution and near it
+LOOSE, TIGHT = 0.1, 1e-2  # how far GMRES lowers the residual, far from a solution and near it
 
 
 @routine
