@@ -114,6 +114,7 @@ class SRU(ElementwiseNetwork):  # numpydoc ignore=PR02
     b_y: Any = None
 
     gates = ("c", "f", "r", "k")
+    per_unit = "v"
     _dims = {name: dims for name, dims in CellNetwork._dims.items() if name != "W_hh"} | {"v": ("seeing", "unit")}
 
     def _measure(self, arrays: dict[str, np.ndarray]) -> dict[str, int]:
@@ -125,12 +126,6 @@ class SRU(ElementwiseNetwork):  # numpydoc ignore=PR02
         from rnndyn.cells import sru
 
         return sru.cell(self.v is not None)
-
-    def _unit_parameters(self) -> np.ndarray:
-        return super()._unit_parameters() if self.v is None else self.v
-
-    def _unit_gradients(self, q: np.ndarray) -> dict[str, np.ndarray]:
-        return {"v": q}
 
     @classmethod
     def _initial_fields(cls, H: int) -> dict[str, np.ndarray]:

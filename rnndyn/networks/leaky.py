@@ -57,6 +57,7 @@ class Leaky(CellNetwork):  # numpydoc ignore=PR02
     W_hy: Any = None
     b_y: Any = None
 
+    per_unit = "alpha"
     _choices = {"form": ("rate", "voltage"), "activation": ACTIVATIONS}
     _constant = ("alpha",)
     _scalar = ("alpha",)
@@ -75,12 +76,6 @@ class Leaky(CellNetwork):  # numpydoc ignore=PR02
         from rnndyn.cells import leaky
 
         return leaky.cell(self.form, self.activation)
-
-    def _unit_parameters(self) -> np.ndarray:
-        return np.broadcast_to(self.alpha, (1, self.hidden_size)).copy()
-
-    def _unit_gradients(self, q: np.ndarray) -> dict[str, np.ndarray]:
-        return {"alpha": np.asarray(q[0].sum()) if self.alpha.ndim == 0 else q[0]}
 
     @classmethod
     def random(cls, hidden_size: int, input_size: int = 0, output_size: int = 0, **fields: Any) -> Self:

@@ -55,6 +55,7 @@ class LSTM(CellNetwork):  # numpydoc ignore=PR02
     b_y: Any = None
 
     gates = ("i", "f", "g", "o")
+    per_unit = "peephole"
     memory_gates = {"f": 1, "i": -1}
     _dims = CellNetwork._dims | {"peephole": ("peephole", "unit")}
 
@@ -72,12 +73,6 @@ class LSTM(CellNetwork):  # numpydoc ignore=PR02
         from rnndyn.cells import lstm
 
         return lstm.cell(self.peephole is not None)
-
-    def _unit_parameters(self) -> np.ndarray:
-        return super()._unit_parameters() if self.peephole is None else self.peephole
-
-    def _unit_gradients(self, q: np.ndarray) -> dict[str, np.ndarray]:
-        return {"peephole": q}
 
     @classmethod
     def _initial_fields(cls, H: int) -> dict[str, np.ndarray]:

@@ -154,6 +154,9 @@ class CellNetwork(RecurrentNetwork):
     form in which it is written, and `fold_gradients` takes gradients from that form back to the fields.
     """
 
+    per_unit: ClassVar[str | None] = None
+    """The field, if there is one, of the cell's per-unit parameters: a number, (H,), or (Q, H)."""
+
     @property
     def cell(self) -> Any:
         """The class in `rnndyn.cells` that holds the equation."""
@@ -180,11 +183,17 @@ class CellNetwork(RecurrentNetwork):
 
     def _unit_parameters(self) -> np.ndarray:
         """Per-unit parameters other than biases, (Q, H)."""
-        return np.zeros((0, self.hidden_size), self.dtype)
+        given = None if self.per_unit is None else getattr(self, self.per_unit)
+        if given is None:
+            return np.zeros((0, self.hidden_size), self.dtype)
+        return given if given.ndim == 2 else np.broadcast_to(given, (1, self.hidden_size)).copy()
 
     def _unit_gradients(self, q: np.ndarray) -> dict[str, np.ndarray]:
         """Gradients of the fields that `_unit_parameters` is made of, from that of q (Q, H)."""
-        return {}
+        given = None if self.per_unit is None else getattr(self, self.per_unit)
+        if self.per_unit is None or given is None:
+            return {}
+        return {self.per_unit: (np.asarray(q[0].sum()), q[0], q)[given.ndim]}
 
     def fold_gradients(self, W_xh, W_hh, b_h, b_hn=None, q=None, W_hy=None, b_y=None) -> Gradients:
         """Return gradients by field, from gradients with respect to what `cell_weights` gives and to the read-out.

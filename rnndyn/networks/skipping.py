@@ -119,6 +119,7 @@ class Residual(CellNetwork):  # numpydoc ignore=PR02
     W_hy: Any = None
     b_y: Any = None
 
+    per_unit = "skip"
     _choices = {"activation": ACTIVATIONS}
     _constant = ("skip",)
     _scalar = ("skip",)
@@ -135,9 +136,3 @@ class Residual(CellNetwork):  # numpydoc ignore=PR02
         from rnndyn.cells import residual
 
         return residual.cell(self.activation)
-
-    def _unit_parameters(self) -> np.ndarray:
-        return np.broadcast_to(self.skip, (1, self.hidden_size)).copy()
-
-    def _unit_gradients(self, q: np.ndarray) -> dict[str, np.ndarray]:
-        return {"skip": np.asarray(q[0].sum()) if self.skip.ndim == 0 else q[0]}
