@@ -11,7 +11,7 @@ from rnndyn.kernels.memory import aligned_empty, aligned_zeros
 from rnndyn.networks.recurrent import CellNetwork
 from rnndyn.passes import pack_states, unpack_states
 
-TILES = 3  # of starts that a thread takes on at a time
+TILES = 4  # of starts that a thread takes on at a time
 VECTORS = 32  # of GMRES at most: few need more
 ROUNDS = 24
 WORTH_COMPILING = 16_384  # numbers in all starts together

@@ -14,6 +14,7 @@ from rnndyn import dynamics
 from rnndyn.analysis import cycles, front
 from rnndyn.analysis.interval import Interval, above, enclosable, enclose
 from rnndyn.analysis.newton import Equation
+from rnndyn.kernels.threads import in_parts
 
 EPS = np.finfo(np.float64).eps
 SAME_DIGITS = 12  # states that agree to so many digits of the scale are looked at once
@@ -95,7 +96,8 @@ def certify(equation: Equation, states: np.ndarray) -> Certificate:
     rows = max(1, BATCH_ELEMENTS // (equation.period * states.shape[1]) ** 2)
     with np.errstate(all="ignore"):  # what overflows is not certified
         orbits = _orbits(equation, states)
-        parts = [_certify_batch(equation, orbits[k : k + rows]) for k in range(0, max(len(states), 1), rows)]
+        size = equation.period * states.shape[1]
+        parts = in_parts(lambda part: _certify_batch(equation, orbits[part]), len(states), size, rows)
     return Certificate(*(np.concatenate(values) for values in zip(*parts, strict=True)))
 
 

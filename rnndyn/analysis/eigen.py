@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from rnndyn.analysis.interval import above
+from rnndyn.kernels.threads import in_parts
 
 EPS = np.finfo(np.float64).eps
 POWERS = 128
@@ -66,6 +67,12 @@ def spectrum(J: np.ndarray, error: np.ndarray | float = 0.0) -> Spectrum:
     """
     n, size = J.shape[:2]
     error = np.broadcast_to(np.asarray(error, np.float64), n)
+    parts = in_parts(lambda part: _spectrum(J[part], error[part]), n, size, max(n, 1))
+    return Spectrum(*(np.concatenate(values) for values in zip(*parts, strict=True)))
+
+
+def _spectrum(J: np.ndarray, error: np.ndarray) -> Spectrum:
+    size = J.shape[1]
     values, V = np.linalg.eig(J)
     values, V = values.astype(np.complex128), V.astype(np.complex128)
     order = np.lexsort((-values.real, -values.imag, -np.abs(values)), axis=-1)
@@ -213,16 +220,30 @@ def transient_growth(J: np.ndarray, stable: np.ndarray) -> np.ndarray:
     (n,) array
         Infinite for the others. Cost O(k S^3) for each stable one.
     """
+    n, size = J.shape[:2]
+    return np.concatenate(in_parts(lambda part: _growth(J[part], stable[part]), n, size, max(n, 1)))
+
+
+def _growth(J: np.ndarray, stable: np.ndarray) -> np.ndarray:
     growth = np.where(stable, 1.0, np.inf)
     open_, power = np.flatnonzero(stable), J[stable]
     for _ in range(POWERS):
-        if not len(open_):
+        above = _norm_bound(power)
+        higher = above > growth[open_]  # the others need no singular values: they do not raise the maximum
+        above[higher] = np.linalg.norm(power[higher], ord=2, axis=(1, 2))
+        growth[open_] = np.maximum(growth[open_], above)
+        on = above >= 1
+        if not on.any():
             break
-        norm = np.linalg.norm(power, ord=2, axis=(1, 2))
-        growth[open_] = np.maximum(growth[open_], norm)
-        on = norm >= 1
         open_, power = open_[on], power[on] @ J[open_[on]]
     return growth
+
+
+def _norm_bound(matrices: np.ndarray) -> np.ndarray:
+    """Upper bounds of 2-norms: the Frobenius norm, and the geometric mean of largest row and column sum."""
+    sizes = np.abs(matrices)
+    sums = sizes.sum(axis=1).max(axis=1, initial=0) * sizes.sum(axis=2).max(axis=1, initial=0)
+    return np.minimum(np.linalg.norm(matrices, axis=(1, 2)), np.sqrt(sums))
 
 
 def nonnormality(J: np.ndarray, values: np.ndarray) -> np.ndarray:

@@ -18,6 +18,7 @@ from rnndyn.analysis.finding import find
 from rnndyn.analysis.newton import Equation
 from rnndyn.analysis.starts import visited
 from rnndyn.errors import check_device
+from rnndyn.kernels.threads import small_matrices
 from rnndyn.networks.base import Network
 from rnndyn.networks.map import Map
 from rnndyn.progress import progressing
@@ -116,7 +117,8 @@ def fixed_points(
     # The last takes the caller's own generator, which so moves on.
     rngs = [*(deepcopy(rng) for _ in searches[1:]), rng]
     work = progressing(list(zip(searches, rngs, strict=True)), progress, "fixed points")
-    found = [_of_one(nets[k], inputs[j], starts, period, tol, own) for (k, j), own in work]
+    with small_matrices(period * nets[0].state_size):
+        found = [_of_one(nets[k], inputs[j], starts, period, tol, own) for (k, j), own in work]
     data = {name: np.concatenate([variables[name] for variables, _ in found]) for name in found[0][0]}
     attrs = {name: [values[name] for _, values in found] for name in found[0][1]}
     of_point = np.repeat(searches, [len(variables["residual"]) for variables, _ in found], axis=0)

@@ -9,6 +9,7 @@ import numpy as np
 
 from rnndyn import dynamics, roots
 from rnndyn.analysis import front
+from rnndyn.kernels.threads import in_parts, small_matrices
 
 EPS = np.finfo(np.float64).eps
 ITERATIONS = 200
@@ -137,9 +138,10 @@ def solve(equation: Equation, starts: np.ndarray, tol: float | None) -> tuple[np
     (n, S) array, (n,) bool array
         The last states, and which of them have converged. No start influences another.
     """
-    if equation.period == 1 and roots.applies(equation.net, starts):
-        return _solve_many(equation, starts, tol)
-    return _solve_dense(equation, starts, tol)
+    with small_matrices(starts.shape[1]):
+        if equation.period == 1 and roots.applies(equation.net, starts):
+            return _solve_many(equation, starts, tol)
+        return _solve_dense(equation, starts, tol)
 
 
 def _solve_many(equation: Equation, starts: np.ndarray, tol: float | None) -> tuple[np.ndarray, np.ndarray]:
@@ -222,10 +224,9 @@ def _groups(states: np.ndarray, distance: float) -> tuple[np.ndarray, np.ndarray
 
 
 def _solve_dense(equation: Equation, starts: np.ndarray, tol: float | None) -> tuple[np.ndarray, np.ndarray]:
-    rows = max(1, BATCH_ELEMENTS // starts.shape[1] ** 2)
-    parts = [_solve_batch(equation, starts[k : k + rows], tol) for k in range(0, len(starts), rows)]
-    if not parts:
-        return starts, np.zeros(0, bool)
+    n, size = starts.shape
+    rows = max(1, BATCH_ELEMENTS // size**2)
+    parts = in_parts(lambda part: _solve_batch(equation, starts[part], tol), n, size, rows)
     return np.concatenate([states for states, _ in parts]), np.concatenate([converged for _, converged in parts])
 
 

@@ -1,66 +1,72 @@
-"""Many Python threads at once, on each of Numba's threading layers: no crash, and the bits of a serial run."""
+"""Threads of linear algebra: one of the BLAS inside, those from before outside; parts give what the whole gives."""
 
-import importlib.util
-import os
-import subprocess
-import sys
-from pathlib import Path
-
-import pytest
-
-ROOT = Path(__file__).parents[2]
-pytestmark = pytest.mark.compiled
-
-CODE = """
-from concurrent.futures import ThreadPoolExecutor
 import numba
 import numpy as np
-import rnndyn as rd
-from rnndyn.kernels import jit
+import pytest
+from threadpoolctl import ThreadpoolController
 
-jit.WORTH_A_THREAD = 1  # even these small tasks are shared among the kernels' own threads
-rng = np.random.default_rng(0)
-nets = [kind.random(H, 3, 2, rng=H) for kind in (rd.Elman, rd.GRU) for H in (5, 33)]
-# The weights of the large one exceed a core's cache: here threads share every step of a few rows.
-large = rd.Elman.random(160, 3, rng=0)
-x, y = rng.standard_normal((9, 12, 3)), rng.standard_normal((9, 12, 2))
-
-def task(k):
-    net = nets[k % len(nets)]
-    if k % 6 == 0:
-        return [rd.run(net, x).state.values]
-    if k % 6 == 3:
-        return [rd.run(large, x[:2]).state.values]
-    if k % 3 == 1:
-        return [rd.jacobian(net, np.full((9, net.state_size), 0.1), x[:, 0])]
-    value, gradients = rd.value_and_grad(net, x, y)
-    return [np.array(value), *gradients.arrays().values()]
-
-def bits(results):
-    return [[array.tobytes() for array in result] for result in results]
-
-tasks = range(96)
-alone = bits([task(k) for k in tasks])
-with ThreadPoolExecutor(8) as pool:
-    together = bits(pool.map(task, tasks))
-assert alone == together
-print(numba.threading_layer())
-"""
+from rnndyn.kernels.threads import LARGE, TINY, in_parts, small_matrices
 
 
-def available(layer):
-    module = {"omp": "omppool", "tbb": "tbbpool"}.get(layer, layer)
-    return importlib.util.find_spec(f"numba.np.ufunc.{module}") is not None
+def blas_threads():
+    return {info["num_threads"] for info in ThreadpoolController().select(user_api="blas").info()}
 
 
-@pytest.mark.parametrize("layer", ["omp", "workqueue", "tbb"])
-def test_eight_threads_call_at_once(layer):
-    if not available(layer):
-        pytest.skip(f"this Numba has no threading layer {layer}")
-    environment = os.environ | {"NUMBA_THREADING_LAYER": layer, "NUMBA_NUM_THREADS": "4", "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-X", "faulthandler", "-c", CODE]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False, timeout=600)
-    if layer == "tbb" and "No threading layer could be loaded" in done.stderr:
-        pytest.skip("the TBB library is not installed")
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() == layer
+@pytest.fixture
+def two():
+    """Two BLAS threads, on a machine of any number of cores."""
+    with small_matrices(LARGE - 1):
+        pass  # the libraries are loaded
+    with ThreadpoolController().limit(limits=2, user_api="blas"):
+        if blas_threads() != {2}:
+            pytest.skip("this BLAS has one thread")
+        yield
+
+
+def test_one_thread_inside_and_the_old_number_outside(two):
+    with small_matrices(LARGE - 1):
+        with small_matrices(TINY + 1):
+            assert blas_threads() == {1}
+        assert blas_threads() == {1}
+    assert blas_threads() == {2}
+
+
+@pytest.mark.parametrize("size", [TINY, LARGE])
+def test_tiny_and_large_matrices_change_nothing(two, size):
+    with small_matrices(size):
+        assert blas_threads() == {2}
+
+
+def test_a_failure_sets_the_number_back(two):
+    with pytest.raises(ZeroDivisionError), small_matrices(LARGE - 1):
+        1 / 0  # noqa: B018
+    assert blas_threads() == {2}
+
+
+@pytest.mark.parametrize("rows", [0, 1, 2, 7])
+@pytest.mark.parametrize("size", [3, 120])
+@pytest.mark.parametrize("most", [1, 3, 100])
+def test_parts_give_what_the_whole_gives(rows, size, most):
+    J = np.random.default_rng(0).standard_normal((rows, size, size))
+    with small_matrices(size):
+        whole = np.linalg.inv(J)
+    parts = in_parts(lambda part: np.linalg.inv(J[part]), rows, size, most)
+    if rows == 1:  # alone, it may take several threads, which round otherwise
+        np.testing.assert_allclose(parts[0], whole, rtol=1e-9)
+    else:
+        np.testing.assert_array_equal(np.concatenate(parts), whole)
+    assert max(len(part) for part in parts) <= most
+
+
+def test_parts_keep_the_settings_of_the_caller_and_pass_failures_on(two):
+    J = np.zeros((4, 120, 120))
+    with np.errstate(divide="raise"):
+        assert set(in_parts(lambda part: np.geterr()["divide"], 4, 120, 1)) == {"raise"}
+    with pytest.raises(np.linalg.LinAlgError):
+        in_parts(lambda part: np.linalg.inv(J[part]), 4, 120, 1)
+    assert blas_threads() == {2}
+
+
+def test_kernels_inside_take_as_many_threads_as_outside():
+    before = numba.get_num_threads()
+    assert set(in_parts(lambda part: numba.get_num_threads(), 4, 200, 1)) == {before}
