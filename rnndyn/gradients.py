@@ -229,8 +229,10 @@ class Problem:
             weight = 1.0 if self.weight is None else self.weight[:, times]
             self.values[:, times] = values * weight
             g = g * (np.broadcast_to(weight, values.shape)[:, :, None] / len(self.s0)).astype(self.net.dtype)
-        whole = np.zeros(z.shape, self.net.dtype)
-        whole[:, first:] = g
+        whole = g.astype(self.net.dtype, copy=False)
+        if first:
+            whole = np.zeros(z.shape, self.net.dtype)
+            whole[:, first:] = g
         return self.seen(self.readout.pull(whole, hidden), window.start, window.stop)
 
 

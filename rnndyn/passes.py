@@ -42,6 +42,13 @@ def shared_steps(net, batch, steps):
     return np.empty(0, np.int64), 0
 
 
+def stretch_of(net, rows, steps):
+    """Steps whose input drives a thread forms at a time, for its rows."""
+    made = net.layout
+    step = rows * made.gates * made.blocks * made.lanes * made.dtype.itemsize
+    return min(steps, max(8, BUFFER_BYTES // step))
+
+
 def pack_states(net, s, to):
     """Put states (batch, state) into the layout of the kernels, ``to`` (batch, component, block, lane)."""
     components, blocks, lanes = to.shape[1:]
@@ -73,14 +80,14 @@ def run_states(net, x, s0):
     rows, threads = groups(net, batch, steps)
     arrivals, together = shared_steps(net, batch, steps)
     threads = together or threads
-    length = min(steps, max(8, BUFFER_BYTES // (rows * made.gates * made.blocks * made.lanes * made.dtype.itemsize)))
+    length = stretch_of(net, rows, steps)
     s = aligned_empty((2, batch, made.states, made.blocks, made.lanes), made.dtype)
     pack_states(net, s0, s[0])
     a = aligned_empty((length, min(batch, rows * threads), made.gates, made.blocks, made.lanes), made.dtype)
     m = aligned_empty((*a.shape[:2], made.blocks, made.lanes) if made.m[1] else (1, 1, 1, made.lanes), made.dtype)
     with parallel(threads):
         into = states.reshape(batch, steps, made.states, made.units)
-        forward(made.weights, x, s, a, m, into, steps, rows, threads, arrivals)
+        forward(made.weights, x, s, a, m, into, steps, length, rows, threads, arrivals)
     return states
 
 
@@ -108,18 +115,21 @@ class Tape:
         self.m = aligned_empty(
             (steps, batch, made.blocks, made.lanes) if made.m[1] else (1, 1, 1, made.lanes), made.dtype
         )
+        kept = steps if made.states == 1 else 0  # states that are all hidden are written twice while they are at hand
+        self.y = aligned_empty((batch, kept, made.states, made.units), made.dtype)
         if batch and steps:
-            nothing = np.empty((batch, 0, made.states, made.units), made.dtype)
             arrivals, together = shared_steps(net, batch, steps)
-            threads = together or self.threads
+            threads, stretch = together or self.threads, stretch_of(net, self.rows, steps)
             with parallel(threads):
-                forward(made.weights, x, self.s, self.a, self.m, nothing, steps, self.rows, threads, arrivals)
+                forward(made.weights, x, self.s, self.a, self.m, self.y, steps, stretch, self.rows, threads, arrivals)
 
     @property
     def hidden(self):
         """Hidden states (batch, time, unit), contiguous."""
         steps, batch = self.a.shape[:2]
         made = self.net.layout
+        if made.states == 1:
+            return self.y.reshape(batch, steps, made.units)
         h = self.s[1:, :, 0].reshape(steps, batch, made.blocks * made.lanes)[:, :, : made.units]
         hidden = aligned_empty((batch, steps, made.units), made.dtype)
         hidden[...] = h.transpose(1, 0, 2)

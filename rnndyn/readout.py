@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from rnndyn.kernels.jit import WIDTH
-from rnndyn.kernels.pack import adjoint_panels, blocks_of, panels, to_lanes
+from rnndyn.kernels.pack import blocks_of, panels, to_lanes
 from rnndyn.passes import OuterSum, apply_affine
 
 
@@ -36,11 +36,10 @@ class Readout:
             return g
         by_time = to_lanes(np.ascontiguousarray(g.transpose(1, 0, 2))[:, :, None], len(self.W))
         self.total.add(by_time, 0, hidden, batch_first=True)
-        transposed = adjoint_panels(self.W[None])
         out = np.empty_like(hidden)
-        count, outputs = len(g) * g.shape[1], by_time.shape[3] * by_time.shape[4]
-        padded = np.ascontiguousarray(by_time.transpose(1, 0, 2, 3, 4)).reshape(count, outputs)
-        apply_affine(transposed, np.zeros(transposed.shape[::3], g.dtype), padded, out.reshape(count, hidden.shape[2]))
+        count, units = len(g) * g.shape[1], hidden.shape[2]
+        W = panels(np.ascontiguousarray(self.W.T)[None])
+        apply_affine(W, np.zeros(W.shape[::3], g.dtype), g.reshape(count, len(self.W)), out.reshape(count, units))
         return out
 
     def gradients(self):

@@ -261,6 +261,21 @@ class Network:
         }
         return self.replace(**own, **self._part_fields(changed))
 
+    def with_values(self, arrays: Mapping[str, Any]) -> Network:
+        """Network with other values in some of the arrays of `arrays`, which are taken as they are.
+
+        Parameters
+        ----------
+        arrays
+            Finite, of the same shapes and dtype; they become read-only.
+
+        Returns
+        -------
+        Network
+            A new one.
+        """
+        return self.with_arrays(arrays)
+
     def astype(self, dtype: Any) -> Network:
         """Network with every array converted.
 

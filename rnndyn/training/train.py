@@ -232,7 +232,7 @@ def _advance(done, optimizer, gradients, facts):
     for name, array in arrays.items():
         if not np.isfinite(array).all():
             raise FloatingPointError(f"step {done.step}: {name} is no longer finite; lower the learning rate")
-    done.net = done.net.with_arrays(arrays)
+    done.net = done.net.with_values(arrays)
 
 
 def _look(done, watch):

@@ -10,6 +10,7 @@ import xarray as xr
 
 import rnndyn as rd
 from rnndyn.networks import Gradients
+from rnndyn.networks.recurrent import CellNetwork
 
 H, I, O = 5, 3, 2
 CELLS = {
@@ -89,6 +90,21 @@ def test_equality_is_that_of_bits(make):
         assert other.with_arrays({name: array}) == net
     zero = net.with_arrays({name: np.zeros_like(a) for name, a in net.arrays().items()})
     assert zero != net.with_arrays({name: -np.zeros_like(a) for name, a in net.arrays().items()})
+
+
+@every_network
+def test_other_values_give_the_network_that_checked_arrays_give(make):
+    net = make()
+    arrays = {name: 0.5 * array for name, array in net.arrays().items()}
+    given = {name: array.copy() for name, array in arrays.items()}
+    if isinstance(net, CellNetwork):
+        net.layout  # noqa: B018  what is kept of the old weights must not be passed on
+    other = net.with_values(given)
+    assert other == net.with_arrays(arrays)
+    assert not any(array.flags.writeable for array in other.arrays().values())
+    if isinstance(net, CellNetwork):
+        for panel, wanted in zip(other.layout.weights, net.with_arrays(arrays).layout.weights, strict=True):
+            np.testing.assert_array_equal(panel, wanted)
 
 
 @every_network

@@ -40,11 +40,11 @@ def parts(total, wide):
 
 
 @routine
-def drive_tile(p, x, a, r, t, many, base, start, n, count, times):
+def drive_tile(p, x, a, r, t, many, base, origin, n, count, times):
     """Input drive of one tile: many rows at one time, or one row at many times, at one block of units or two."""
     k = kind(p)
     first = first_slot(k, "x")
-    at = (t - start, r - base, first, n)
+    at = (t - origin, r - base, first, n)
     left = block(x, (r, t), 1, None, 2) if times else block(x, (r, t), 0, None, 2)
     if count == 2:
         out = block(a, at, 0, 3, None) if times else block(a, at, 1, 3, None)
@@ -59,10 +59,11 @@ def drive_tile(p, x, a, r, t, many, base, start, n, count, times):
 
 
 @routine
-def drive(p, x, a, lo, hi, base, start, stop, share, shares):
-    """Input drive ``W_xh x + b_h`` of rows ``lo`` to ``hi`` at times ``start`` to ``stop``, into ``a`` from time 0 on.
+def drive(p, x, a, lo, hi, base, origin, start, stop, share, shares):
+    """Input drive ``W_xh x + b_h`` of rows ``lo`` to ``hi`` at times ``start`` to ``stop``, into ``a``.
 
-    Tiles are made of rows; of the rows left over, of times. Of all blocks of units this does one share.
+    The first row and time of ``a`` are ``base`` and ``origin``. Tiles are made of rows; of the rows left over, of
+    times. Of all blocks of units this does one share.
     """
     k = kind(p)
     many, wide, blocks = block_rows(k), tile_blocks(k), a.shape[3]
@@ -73,13 +74,13 @@ def drive(p, x, a, lo, hi, base, start, stop, share, shares):
         n, count = split(g, blocks, wide)
         for i in range(total):
             if i < groups:
-                drive_tile(p, x, a, lo + i % tiles * many, start + i // tiles, many, base, start, n, count, False)
+                drive_tile(p, x, a, lo + i % tiles * many, start + i // tiles, many, base, origin, n, count, False)
             else:
                 t, times = split((i - groups) % parts(length, many), length, many)
                 r = lo + tiles * many + (i - groups) // parts(length, many)
-                drive_tile(p, x, a, r, start + t, times, base, start, n, count, True)
+                drive_tile(p, x, a, r, start + t, times, base, origin, n, count, True)
     for slot in range(first_slot(k, "x") + slot_count(k, "x"), a.shape[2]):
-        for t in range(length):
+        for t in range(start - origin, stop - origin):
             for r in range(lo, hi):
                 for n in range(share, blocks, shares):
                     store(a, (t, r - base, slot, n, 0), load(p.b, (slot, n, 0)))
@@ -160,15 +161,15 @@ def step(p, s, a, m, y, lo, hi, base, t, now, stage, share, shares):
 
 
 @kernel
-def forward(p, x, s, a, m, y, steps, rows, workers, arrivals):
+def forward(p, x, s, a, m, y, steps, stretch, rows, workers, arrivals):
     """Run ``steps`` steps from the states ``s[0]``.
 
-    Each worker takes groups of ``rows`` rows of the batch through all times, a buffer's length of input drives at a
-    time. With ``a`` as long as the run and as wide as the batch, it is the tape for
+    Each worker takes groups of ``rows`` rows of the batch through all times, the input drives of a ``stretch`` of them
+    at a time, while those are in its cache. With ``a`` as long as the run and as wide as the batch, it is the tape for
     :func:`rnndyn.kernels.cpu.backward.backward`. With a counter ``arrivals`` (1,) the workers share the units of every
     step, and wait for one another after each.
     """
-    batch, length = s.shape[1], a.shape[0]
+    batch = s.shape[1]
     groups = (batch + rows - 1) // rows
     together = arrivals.size > 0
     for worker in prange(workers):
@@ -178,15 +179,15 @@ def forward(p, x, s, a, m, y, steps, rows, workers, arrivals):
             lo = group * rows
             hi = min(batch, lo + rows)
             base = 0 if a.shape[1] >= batch else lo - worker * rows
-            for start in range(0, steps, length):
-                stop = min(steps, start + length)
-                drive(p, x, a, lo, hi, base, start, stop, share, shares)
+            for start in range(0, steps, stretch):
+                stop, origin = min(steps, start + stretch), 0 if a.shape[0] >= steps else start
+                drive(p, x, a, lo, hi, base, origin, start, stop, share, shares)
                 for t in range(start, stop):
                     for stage in range(first_stage, 2):
                         if together:
                             arrived += workers
                             meet(arrivals, arrived)
-                        step(p, s, a, m, y, lo, hi, base, t, t - start, stage, share, shares)
+                        step(p, s, a, m, y, lo, hi, base, t, t - origin, stage, share, shares)
                 if together:
                     arrived += workers
                     meet(arrivals, arrived)

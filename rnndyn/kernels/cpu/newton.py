@@ -255,7 +255,7 @@ def work(p, x, starts, s, a, m, y, D, krylov, here, counts, size, found, left, e
             refill(starts, s, here, counts, size, i, upcoming)
             upcoming, busy = upcoming + workers, busy + 1
     while busy > 0:
-        drive(p, x, a, lo, hi, 0, 0, 1, 0, 1)
+        drive(p, x, a, lo, hi, 0, 0, 0, 1, 0, 1)
         for stage in range(0 if slot_count(kind(p), "m") > 0 else 1, 2):
             step(p, s, a, m, y, lo, hi, 0, 0, 0, stage, 0, 1)
         for i in range(lo, hi):
