@@ -60,6 +60,8 @@ def panels(matrices):
     count, units, depth = matrices.shape
     width = WIDTH[matrices.dtype]
     blocks = blocks_of(units, matrices.dtype)
+    if not matrices.size:
+        return np.zeros((blocks, count, depth, width), matrices.dtype)
     packed = aligned_zeros((blocks, count, depth, width), matrices.dtype)
     whole = units // width
     cut = matrices[:, : whole * width].reshape(count, whole, width, depth)
@@ -73,8 +75,10 @@ def adjoint_panels(matrices):
     """Panels (block of k, 1, slot and unit padded, lane) for products that add over slots and units."""
     count, units, depth = matrices.shape
     width = WIDTH[matrices.dtype]
-    padded = np.zeros((count, blocks_of(units, matrices.dtype) * width, depth), matrices.dtype)
-    padded[:, :units] = matrices
+    padded = matrices
+    if units % width:
+        padded = np.zeros((count, blocks_of(units, matrices.dtype) * width, depth), matrices.dtype)
+        padded[:, :units] = matrices
     return panels(padded.reshape(1, count * padded.shape[1], depth).transpose(0, 2, 1))
 
 
