@@ -9,7 +9,7 @@ import numpy as np
 
 from rnndyn.kernels.cuda.backward import backward
 from rnndyn.kernels.cuda.backward import room_numbers as backward_numbers
-from rnndyn.kernels.cuda.device import BLOCKS, cuda, room_for, threads_for
+from rnndyn.kernels.cuda.device import BLOCKS, cuda, on_device, room_for, threads_for
 from rnndyn.kernels.cuda.forward import forward
 from rnndyn.kernels.cuda.forward import room_numbers as forward_numbers
 from rnndyn.kernels.cuda.product import TILE, affine, outer, tiles
@@ -25,7 +25,7 @@ def run_through(made, x, s0, kept):
         Of one network or, by :func:`rnndyn.kernels.cuda.pack.layout`, of several.
     x : device array, shape (sequence, time, input)
         Inputs.
-    s0 : ndarray, shape (batch, state)
+    s0 : ndarray or device array, shape (batch, state)
         States before the first step, for each network those of every sequence.
     kept : int
         Times of which the pre-activations are kept, at most.
@@ -37,14 +37,13 @@ def run_through(made, x, s0, kept):
         States, pre-activations and rates.
     """
     batch, steps = len(s0), x.shape[1]
-    start = np.zeros((batch, steps + 1, made.states, made.units), made.dtype)
-    start[:, 0] = s0.reshape(batch, made.states, made.units)
-    s, kept = cuda.to_device(start), min(steps, kept)
+    start = on_device(s0.reshape(batch, 1, made.states, made.units))
+    s, kept = cuda.device_array((batch, steps + 1, made.states, made.units), made.dtype), min(steps, kept)
     a = cuda.device_array((batch, kept, made.gates, made.units), made.dtype)
     m = cuda.device_array((batch, kept, made.units) if made.m[1] else (1, 1, 1), made.dtype)
-    if batch and steps:
+    if batch:
         size, spilled = room_for(batch, forward_numbers(made), made.dtype)
-        forward[batch, threads_for(made.units), 0, size](made.weights, x, s, a, m, spilled)
+        forward[batch, threads_for(made.units), 0, size](made.weights, x, start, s, a, m, spilled)
     return s, a, m
 
 
@@ -75,7 +74,7 @@ class Tape:
     """
 
     def __init__(self, net, x, s0, recorded=True):
-        self.net, self.x = net, cuda.to_device(x)
+        self.net, self.x = net, on_device(x)
         self.s, self.a, self.m = run_through(net.cuda_layout, self.x, s0, x.shape[1] if recorded else 1)
 
     @property
@@ -123,7 +122,7 @@ def apply_affine(W, b, left, first=0):
     out = cuda.device_array((left.shape[0], W.shape[1]), b.dtype)
     if out.size:
         grid = tiles(out.shape[0]), tiles(out.shape[1])
-        affine[grid, (TILE, TILE)](cuda.to_device(left), first, cuda.to_device(W), cuda.to_device(b), out)
+        affine[grid, (TILE, TILE)](on_device(left), first, on_device(W), cuda.to_device(b), out)
     return out.copy_to_host()
 
 

@@ -96,6 +96,13 @@ def extension(name):
     return getattr(import_module("numba.cuda.extending"), name)
 
 
+def on_device(array):
+    """Array in device memory: itself where it is there already, whoever made it."""
+    if hasattr(array, "__cuda_ndarray__"):  # the simulator would copy its own
+        return array
+    return cuda.to_device(array)
+
+
 def threads_for(units):
     """Threads of a block that holds so many units."""
     return max(1, min(units, THREADS))

@@ -56,7 +56,7 @@ def check(ptx, dtype):
 def test_forward_compiles(cell, dtype, ptx):
     from rnndyn.kernels.cuda.forward import forward
 
-    check(ptx(forward, packed(cell, dtype), *((dtype, axes) for axes in (3, 4, 4, 3, 2))), dtype)
+    check(ptx(forward, packed(cell, dtype), *((dtype, axes) for axes in (3, 4, 4, 4, 3, 2))), dtype)
 
 
 @needs_numba_cuda
@@ -78,6 +78,14 @@ def test_frames_compile(cell, dtype, ptx):
     room = ((dtype, axes) for axes in (3, 3, 3, 3, 3, 1, 3))  # Q, pushed, before, rates, squares, limits, growth
     counts = (types.int64, 1), (types.bool_, 1), types.int64
     check(ptx(grow, packed(cell, dtype), *tape, D, *room, *counts, (dtype, 2)), dtype)
+
+
+@needs_numba_cuda
+@every_dtype
+def test_the_search_for_bad_numbers_compiles(dtype, ptx):
+    from rnndyn.kernels.cuda.finite import find
+
+    check(ptx(find, (dtype, 1), (types.int64, 1)), dtype)
 
 
 @needs_numba_cuda
