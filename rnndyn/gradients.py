@@ -99,7 +99,8 @@ def value_and_grad(
     TypeError, ValueError
         Naming the argument, for wrong types, shapes, values that are not finite, lengths or labels out of range.
     DeviceError
-        For ``"cuda"`` where no GPU can be used, with the reason and the remedy, and for a :class:`Map` on a GPU.
+        For ``"cuda"`` where no GPU can be used, with the reason and the remedy, for a :class:`Map` on a GPU, and where
+        a single sequence does not fit its memory. Several that do not go through it some at a time.
 
     Notes
     -----

@@ -49,7 +49,8 @@ def run(net, inputs=None, *, initial_state=None, steps=None, lengths=None, devic
     TypeError, ValueError
         Naming the argument, for wrong types, shapes and values.
     DeviceError
-        For ``"cuda"`` where no GPU can be used, with the reason and the remedy, and for a :class:`Map` on a GPU.
+        For ``"cuda"`` where no GPU can be used, with the reason and the remedy, for a :class:`Map` on a GPU, and where
+        a single sequence does not fit its memory. Several that do not go through it some at a time.
 
     Notes
     -----

@@ -93,5 +93,5 @@ def test_the_search_for_bad_numbers_compiles(dtype, ptx):
 def test_products_compile(dtype, ptx):
     from rnndyn.kernels.cuda.product import affine, outer
 
-    check(ptx(outer, (dtype, 3), types.int64, (dtype, 3), (dtype, 3)), dtype)
+    check(ptx(outer, (dtype, 3), types.int64, (dtype, 3), (dtype, 3), types.int64, types.int64), dtype)
     check(ptx(affine, (dtype, 2), types.int64, (dtype, 2), (dtype, 1), (dtype, 2)), dtype)
