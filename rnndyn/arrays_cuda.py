@@ -29,9 +29,12 @@ def to_host(x, name):
 def as_device_array(x, name, dims, *, sizes, dtype, optional):
     """Array on the GPU, checked as :func:`rnndyn.validate.as_array` does.
 
-    One of another type or order than the kernels read comes back as a clean array of the processor.
+    One of another type or order than the kernels read comes back as a clean array of the processor; so does an empty
+    one, which Numba cannot slice on the device.
     """
     array = held(x, name)
+    if not array.size:
+        return as_array(array.copy_to_host(), name, dims, sizes=sizes, dtype=dtype, optional=optional)
     if array.dtype != dtype or not array.is_c_contiguous():
         log.info("%s is copied, being of the type %s, or not contiguous: %s is wanted", name, array.dtype, dtype)
         return as_array(array.copy_to_host(), name, dims, sizes=sizes, dtype=dtype, optional=optional)

@@ -41,9 +41,11 @@ def as_given(net, x, name, dims, sizes):
 def as_rows_of(batch, array, axes):
     """Array with a batch axis of so many rows in front of its other axes, contiguous and new, or on a GPU if it was."""
     if is_on_gpu(array):
-        if array.ndim > axes or batch == 1:
-            return array.reshape((batch, *array.shape[-axes:]))
-        array = on_processor(array, "")
+        if array.ndim > axes:
+            return array
+        if batch == 1:
+            return array.reshape((1, *array.shape))
+        array = array.copy_to_host()
     return np.array(np.broadcast_to(array, (batch, *array.shape[-axes:])), order="C")
 
 

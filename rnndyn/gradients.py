@@ -171,7 +171,8 @@ class Problem:
 
     def inputs(self, start, stop):
         """Inputs of a window, contiguous but on a GPU."""
-        x = None if self.x is None else self.x[:, start:stop]
+        whole = self.x is None or (start, stop) == (0, self.steps)
+        x = self.x if whole else self.x[:, start:stop]
         return x if x is None or is_on_gpu(x) else np.ascontiguousarray(x)
 
     def starts(self, windows):

@@ -166,12 +166,14 @@ class Tape:
             kept = cuda.device_array((count, 0 if trace is None else steps, made.states, units), made.dtype)
             size, spilled = room_for(count, backward_numbers(made), made.dtype)
             launch = backward[count, threads_for(units), 0, size]
-            launch(made.weights, on_device(g[rows]), record.s, record.a, l, sums.collected[rows], kept, spilled)
+            gq = cuda.to_device(np.zeros((count, made.trained, units), made.dtype))
+            launch(made.weights, on_device(g[rows]), record.s, record.a, l, gq, kept, spilled)
             before[rows] = l.copy_to_host().reshape(before[rows].shape)
             if trace is not None:
                 trace[rows] = kept.copy_to_host().reshape(trace[rows].shape)
             if inputs:
                 gx[rows] = input_gradient(made, record.a)
+            sums.q[rows] += gq.copy_to_host()
             sums.collect(record, rows.start, batch)
 
         if self.steps:
@@ -259,12 +261,7 @@ class DeviceSums(WeightSums):
         self.x = OuterSum(made.x[1], made.units, made.inputs, made.dtype)
         self.h = OuterSum(made.h[1], made.units, made.units, made.dtype)
         self.m = OuterSum(made.m[1], made.units, made.units, made.dtype)
-        self.collected = cuda.to_device(np.zeros((batch, made.trained, made.units), made.dtype))
-
-    @property
-    def q(self):
-        """dL/dq of each sequence, (batch, parameter, unit)."""
-        return self.collected.copy_to_host()
+        self.q = np.zeros((batch, made.trained, made.units), made.dtype)
 
     def collect(self, record, row, batch):
         """Add what the record of some sequences, from ``row`` on of a batch, holds after its backward pass."""

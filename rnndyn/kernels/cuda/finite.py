@@ -16,10 +16,8 @@ def find(x, found):
 
 
 def first_bad(x):
-    """First index of a contiguous device array, of numbers in a row, whose value is not finite; None if all are."""
+    """First index of a contiguous device array, not empty, whose value is not finite; None if all are."""
     size = x.size
-    if not size:
-        return None
     found = cuda.to_device(np.array([size]))
     find[min(BLOCKS, -(-size // THREADS)), THREADS](x.reshape(size), found)
     first = int(found.copy_to_host()[0])

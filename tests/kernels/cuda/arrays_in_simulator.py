@@ -145,7 +145,7 @@ def test_they_are_checked_where_they_are(moved, rng):
 def test_the_first_number_that_is_not_finite_is_found():
     """More numbers than threads, so that each looks at several."""
     x = np.zeros((5, 7))
-    assert first_bad(device.cuda.to_device(x)) is None and first_bad(device.cuda.to_device(x[:0])) is None
+    assert first_bad(device.cuda.to_device(x)) is None
     for value in (np.nan, np.inf, -np.inf):
         for at in (0, 17, 34):
             x[:] = 1

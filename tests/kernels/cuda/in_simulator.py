@@ -21,6 +21,19 @@ B, T, H, I = 2, 2, 5, 1  # more units than a block has threads
 EPS = {"float32": 2.0**-23, "float64": 2.0**-52}
 
 
+@pytest.fixture(autouse=True)
+def empty_arrays_as_on_a_device(monkeypatch):
+    """Numba cannot slice an empty array in device memory; its simulator can."""
+    Array = type(device.cuda.to_device(np.zeros(1)))
+    get = Array.__getitem__
+
+    def strict(array, index):
+        assert array._ary.size or not isinstance(index, slice), "a slice of an empty array"
+        return get(array, index)
+
+    monkeypatch.setattr(Array, "__getitem__", strict)
+
+
 def draw(case, rng, dtype="float64", H=H, I=I):
     net = case.network(rng, H, I, 0, dtype)
     shapes = (B, T, I), (B, net.state_size), (B, T, H), (B, net.state_size)
@@ -87,6 +100,14 @@ def test_nothing_to_do(batch, steps, rng):
     net = BY_NAME["lstm"].network(rng, H, I)
     x, s0, g = np.zeros((batch, steps, I)), np.ones((batch, 2 * H)), np.zeros((batch, steps, H))
     compare(net, x, s0, g, s0)
+
+
+def test_nothing_to_do_on_the_device():
+    net, x, s0 = rd.Elman.random(3, 2, rng=0), np.zeros((2, 0, 2)), np.ones((2, 3))
+    given = device.cuda.to_device(x), device.cuda.to_device(s0)
+    assert rd.run(net, given[0], initial_state=given[1], device="cuda").state.shape == (2, 0, 3)
+    value, gradients = rd.value_and_grad(net, given[0], np.zeros((2, 0, 3)), device="cuda")
+    assert value == 0 and not gradients.W_hh.any()
 
 
 # ---- more work than memory ------------------------------------------------------------------------------------------
