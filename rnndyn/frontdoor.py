@@ -6,15 +6,47 @@ import math
 
 import numpy as np
 
+from rnndyn.devices import on_gpu
 from rnndyn.networks.base import Network
 from rnndyn.networks.encoder_decoder import EncoderDecoder
-from rnndyn.validate import as_array, as_integer, as_integers
+from rnndyn.networks.recurrent import CellNetwork
+from rnndyn.validate import as_array, as_integer, as_integers, is_on_gpu
 
 
 def check_network(net):
     """Raise TypeError unless ``net`` is a network."""
     if not isinstance(net, Network):
         raise TypeError(f"net is a {type(net).__name__}: a network is wanted, such as rnndyn.Elman(W_xh, W_hh)")
+
+
+def on_processor(x, name):
+    """Copy of an array that lives on a GPU, where the passes run there too; anything else as it is."""
+    if not (is_on_gpu(x) and on_gpu()):
+        return x
+    from rnndyn.arrays_cuda import to_host
+
+    return to_host(x, name)
+
+
+def as_given(net, x, name, dims, sizes):
+    """Array as :func:`as_array` gives it, or where it is on a GPU, if that runs ``net`` and can read it there."""
+    wanted = {"sizes": sizes, "dtype": net.dtype, "optional": ("batch",)}
+    if is_on_gpu(x) and on_gpu() and isinstance(net, CellNetwork):
+        from rnndyn.arrays_cuda import as_device_array
+
+        return as_device_array(x, name, dims, **wanted)
+    return as_array(on_processor(x, name), name, dims, **wanted)
+
+
+def as_rows_of(batch, array, axes):
+    """Array with a batch axis of so many rows in front of its other axes, contiguous and new, or on a GPU if it was."""
+    if is_on_gpu(array):
+        if array.ndim > axes:
+            return array
+        if batch == 1:
+            return array.reshape((1, *array.shape))
+        array = array.copy_to_host()
+    return np.array(np.broadcast_to(array, (batch, *array.shape[-axes:])), order="C")
 
 
 def as_sequences(net, inputs, initial_state=None, steps=None):
@@ -25,7 +57,8 @@ def as_sequences(net, inputs, initial_state=None, steps=None):
     net : Network
         The network.
     inputs : array_like, shape (B, T, I) or (T, I), int, or None
-        Input sequences; a number of steps, or None with ``steps``, for a network without inputs.
+        Input sequences; a number of steps, or None with ``steps``, for a network without inputs. With passes on a GPU
+        these and the initial states may be there, and stay there if they go to a network of one cell.
     initial_state : array_like, shape (B, S) or (S,), optional
         Zeros by default. With autonomous networks and single sequences its batch axis is that of the run.
     steps : int, optional
@@ -33,9 +66,9 @@ def as_sequences(net, inputs, initial_state=None, steps=None):
 
     Returns
     -------
-    x : ndarray, shape (B, T, I), or None
+    x : ndarray or device array, shape (B, T, I), or None
         Contiguous, of the network's dtype; None for a network without inputs.
-    s0 : ndarray, shape (B, S)
+    s0 : ndarray or device array, shape (B, S)
         Initial states; of an :class:`~rnndyn.networks.EncoderDecoder` the source that leads to them.
     steps : int
         Number of steps T.
@@ -48,32 +81,25 @@ def as_sequences(net, inputs, initial_state=None, steps=None):
     if inputs is None or isinstance(inputs, (int, np.integer)):
         x, steps = None, _steps(net, steps if inputs is None else inputs)
     else:
-        x = as_array(
-            inputs,
-            "inputs",
-            ("batch", "time", "input"),
-            sizes={"input": net.input_size},
-            dtype=net.dtype,
-            optional=("batch",),
-        )
-        if steps is not None and as_integer(steps, "steps", minimum=0) != x.shape[-2]:
-            raise ValueError(f"steps is {steps}, but inputs has {x.shape[-2]} times: leave steps out")
-        steps = x.shape[-2]
+        dims = ("batch", "time", "input")
+        x = as_given(net, inputs, "inputs", dims, {"input": net.input_size})
+        times = x.shape[x.ndim - 2]
+        if steps is not None and as_integer(steps, "steps", minimum=0) != times:
+            raise ValueError(f"steps is {steps}, but inputs has {times} times: leave steps out")
+        steps = times
     s0 = np.zeros(net.state_size, net.dtype)
     if initial_state is not None:
-        dims, size = ("batch", "state"), {"state": net.state_size}
-        s0 = as_array(initial_state, "initial_state", dims, sizes=size, dtype=net.dtype, optional=("batch",))
+        s0 = as_given(net, initial_state, "initial_state", ("batch", "state"), {"state": net.state_size})
     single = s0.ndim == 1 and (x is None or x.ndim == 2)
     batch = x.shape[0] if x is not None and x.ndim == 3 else (len(s0) if s0.ndim == 2 else 1)
     if s0.ndim == 2 and len(s0) != batch:
         raise ValueError(
             f"initial_state has {len(s0)} rows, but inputs has a batch of {batch}: give one row a sequence"
         )
-    s0 = np.array(np.broadcast_to(s0, (batch, net.state_size)), order="C")
-    if x is not None and x.ndim == 2:
-        x = np.array(np.broadcast_to(x, (batch, *x.shape)), order="C")
-    elif x is not None and not x.flags.writeable:
-        x = x.copy()  # kernels are compiled for arrays that may be written, though none writes to its inputs
+    s0 = as_rows_of(batch, s0, 1)
+    # Kernels are compiled for arrays that may be written, though none writes to its inputs.
+    if x is not None and (x.ndim == 2 or not (is_on_gpu(x) or x.flags.writeable)):
+        x = as_rows_of(batch, x, 2)
     return (x if net.input_size else None), s0, steps, single
 
 
@@ -83,11 +109,10 @@ def _as_pair(net, inputs, initial_state, steps):
         raise ValueError("initial_state with an EncoderDecoder, whose first state is the encoder's: leave it out")
     if not (isinstance(inputs, (tuple, list)) and len(inputs) == 2):
         raise TypeError("inputs of an EncoderDecoder are a pair (source, inputs of the decoder): pass both")
-    dims, sizes = ("batch", "time", "input"), {"input": net.encoder.input_size}
-    source = as_array(inputs[0], "inputs[0]", dims, sizes=sizes, dtype=net.dtype, optional=("batch",))
+    source = as_given(net, inputs[0], "inputs[0]", ("batch", "time", "input"), {"input": net.encoder.input_size})
     if not source.shape[-2]:
         raise ValueError("inputs[0] has no times: a source of at least one step is wanted")
-    x, s0, steps, single = as_sequences(net.decoder, inputs[1], steps=steps)
+    x, s0, steps, single = as_sequences(net.decoder, on_processor(inputs[1], "inputs[1]"), steps=steps)
     alone = source.ndim == 2
     batch = len(s0) if alone or not single else len(source)
     if not alone and len(source) != batch:
@@ -148,6 +173,7 @@ def as_lengths(lengths, batch, steps):
     """Lengths of the sequences as integers (batch,), or None."""
     if lengths is None:
         return None
+    lengths = on_processor(lengths, "lengths")
     return as_integers(lengths, "lengths", ("batch",), sizes={"batch": batch}, minimum=0, maximum=steps)
 
 
@@ -155,6 +181,7 @@ def until_the_end(x, ends):
     """Inputs with zeros after the end of each sequence, whatever was there."""
     if x is None or ends is None:
         return x
+    x = on_processor(x, "inputs")
     return np.where((np.arange(x.shape[1]) < ends[:, None])[:, :, None], x, x.dtype.type(0))
 
 
@@ -162,7 +189,7 @@ def as_mask(mask, batch, steps, ends):
     """Weights (batch, time) of the steps in a loss, float64, or None where all count alike."""
     weight = None
     if mask is not None:
-        mask = np.asarray(mask)
+        mask = np.asarray(on_processor(mask, "mask"))
         mask = mask.astype(np.float64) if mask.dtype == bool else mask
         weight = as_array(
             mask, "mask", ("batch", "time"), sizes={"batch": batch, "time": steps}, dtype="float64", optional=("batch",)

@@ -17,11 +17,13 @@ from rnndyn.frontdoor import (
     as_sequences,
     as_truncation,
     as_window,
+    on_processor,
     until_the_end,
 )
 from rnndyn.losses import SequenceLoss, as_loss
 from rnndyn.readout import Readout
 from rnndyn.records import Window, pull_start, record, sums_for
+from rnndyn.validate import is_on_gpu
 
 DATA = ("x", "s0", "steps", "targets", "weight", "lengths")
 
@@ -82,7 +84,8 @@ def value_and_grad(
         ``ceil(sqrt(T))``. The gradient is the same to the last bit, on a GPU to rounding.
     device : {"cpu", "cuda", "auto"}
         Where to run the network: on the processor, on a GPU, or on a GPU where one can be used. The read-out and the
-        loss are computed by the processor. On a GPU the numbers differ from the processor's by rounding.
+        loss are computed by the processor. On a GPU the numbers differ from the processor's by rounding. Arrays that
+        are there already are taken as by :func:`rnndyn.run`; targets and masks are copied to the processor.
 
     Returns
     -------
@@ -96,7 +99,8 @@ def value_and_grad(
     TypeError, ValueError
         Naming the argument, for wrong types, shapes, values that are not finite, lengths or labels out of range.
     DeviceError
-        For ``"cuda"`` where no GPU can be used, with the reason and the remedy, and for a :class:`Map` on a GPU.
+        For ``"cuda"`` where no GPU can be used, with the reason and the remedy, for a :class:`Map` on a GPU, and where
+        a single sequence does not fit its memory. Several that do not go through it some at a time.
 
     Notes
     -----
@@ -135,7 +139,7 @@ class Problem:
         loss = as_loss(loss)
         if mask is not None and not loss.masks:
             raise ValueError(f"mask with loss={loss!r}, which has no loss of single steps: pass lengths, or mask=None")
-        targets = loss.targets(net, targets, len(s0), steps, ends)
+        targets = loss.targets(net, on_processor(targets, "targets"), len(s0), steps, ends)
         return cls(net, until_the_end(x, ends), s0, steps, targets, loss, weight, ends)
 
     def part(self, net, rows=None, steps=None):
@@ -157,13 +161,19 @@ class Problem:
         """Problem with some of its arguments changed."""
         return Problem(**{name: getattr(self, name) for name in ("net", "loss", *DATA)} | changes)
 
+    def on_processor(self):
+        """Problem whose data are on the processor, as it is needed to cut them into batches."""
+        return self.changed(x=on_processor(self.x, "inputs"), s0=on_processor(self.s0, "initial_state"))
+
     def contents(self):
         """Data alone, without the network."""
         return [getattr(self, name) for name in DATA]
 
     def inputs(self, start, stop):
-        """Inputs of a window, contiguous."""
-        return None if self.x is None else np.ascontiguousarray(self.x[:, start:stop])
+        """Inputs of a window, contiguous but on a GPU."""
+        whole = self.x is None or (start, stop) == (0, self.steps)
+        x = self.x if whole else self.x[:, start:stop]
+        return x if x is None or is_on_gpu(x) else np.ascontiguousarray(x)
 
     def starts(self, windows):
         """States at the start of each window but the first, by running once without a tape."""
@@ -182,7 +192,7 @@ class Problem:
         self.sums, self.values = sums_for(self.net, len(self.s0)), np.zeros((len(self.s0), self.steps))
         derivative = self.whole() if isinstance(self.loss, SequenceLoss) else None
         states = self.starts(windows)
-        adjoint, first = np.zeros_like(states[0]), np.zeros_like(states[0])
+        adjoint, first = (np.zeros(states[0].shape, self.net.dtype) for _ in range(2))
         for window in windows:
             tape = record(self.net, self.inputs(window.start, window.stop), states[window.start], window, self.lengths)
             g = self.losses(tape, window, derivative)

@@ -1,17 +1,23 @@
 """Passes of one cell network on a GPU: the same as :mod:`rnndyn.passes`, with its buffers in device memory.
 
-Arrays come from the host and go back to it; between a tape's forward and backward pass they stay on the device.
+Arrays come from the host, or are on the device already, and go back to the host; between a tape's forward and backward
+pass they stay on the device. What does not fit its memory goes through it a few sequences at a time: each has a block
+of threads to itself, and sums over all are cut where they always are, so no bit of a result depends on it.
 """
 
 from __future__ import annotations
+
+from functools import cached_property
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from rnndyn.kernels.cuda.backward import backward
 from rnndyn.kernels.cuda.backward import room_numbers as backward_numbers
-from rnndyn.kernels.cuda.device import BLOCKS, cuda, room_for, threads_for
+from rnndyn.kernels.cuda.device import BLOCKS, cuda, on_device, room_for, spilled_numbers, threads_for
 from rnndyn.kernels.cuda.forward import forward
 from rnndyn.kernels.cuda.forward import room_numbers as forward_numbers
+from rnndyn.kernels.cuda.memory import fits, free_bytes, in_tiles, rows_within
 from rnndyn.kernels.cuda.product import TILE, affine, outer, tiles
 from rnndyn.passes import WeightSums
 
@@ -25,7 +31,7 @@ def run_through(made, x, s0, kept):
         Of one network or, by :func:`rnndyn.kernels.cuda.pack.layout`, of several.
     x : device array, shape (sequence, time, input)
         Inputs.
-    s0 : ndarray, shape (batch, state)
+    s0 : ndarray or device array, shape (batch, state)
         States before the first step, for each network those of every sequence.
     kept : int
         Times of which the pre-activations are kept, at most.
@@ -37,15 +43,27 @@ def run_through(made, x, s0, kept):
         States, pre-activations and rates.
     """
     batch, steps = len(s0), x.shape[1]
-    start = np.zeros((batch, steps + 1, made.states, made.units), made.dtype)
-    start[:, 0] = s0.reshape(batch, made.states, made.units)
-    s, kept = cuda.to_device(start), min(steps, kept)
+    start = on_device(s0.reshape(batch, 1, made.states, made.units))
+    s, kept = cuda.device_array((batch, steps + 1, made.states, made.units), made.dtype), min(steps, kept)
     a = cuda.device_array((batch, kept, made.gates, made.units), made.dtype)
     m = cuda.device_array((batch, kept, made.units) if made.m[1] else (1, 1, 1), made.dtype)
-    if batch and steps:
+    if batch:
         size, spilled = room_for(batch, forward_numbers(made), made.dtype)
-        forward[batch, threads_for(made.units), 0, size](made.weights, x, s, a, m, spilled)
+        forward[batch, threads_for(made.units), 0, size](made.weights, x, start, s, a, m, spilled)
     return s, a, m
+
+
+def forward_bytes(made, steps, kept):
+    """Device memory that a sequence takes in :func:`run_through`."""
+    numbers = made.states * (steps + 2) + min(steps, kept) * (made.gates + (made.m[1] > 0))
+    spilled = spilled_numbers(forward_numbers(made), made.dtype)
+    return (numbers * made.units + steps * made.inputs + spilled) * made.dtype.itemsize
+
+
+def backward_bytes(made, steps, trace, inputs):
+    """Device memory that a sequence takes beside its tape while an adjoint goes back through it."""
+    numbers = (steps + made.states * (1 + steps * trace)) * made.units + steps * made.inputs * inputs
+    return (numbers + spilled_numbers(backward_numbers(made), made.dtype)) * made.dtype.itemsize
 
 
 def flat_states(s):
@@ -54,34 +72,74 @@ def flat_states(s):
     return s.reshape(*s.shape[:2], s.shape[2] * s.shape[3])
 
 
+def all_states(net, x, s0):
+    """States (batch, time + 1, state) on the host, those before the first step among them."""
+    made, (batch, steps) = net.cuda_layout, x.shape[:2]
+    states = np.empty((batch, steps + 1, made.states * made.units), made.dtype)
+
+    def run(rows):
+        s = run_through(made, on_device(x[rows]), s0[rows], 1)[0]
+        s.copy_to_host(states[rows].reshape(s.shape))
+
+    in_tiles(batch, forward_bytes(made, steps, 1), run)
+    return states
+
+
 def run_states(net, x, s0):
     """States (batch, time, state) after each input ``x`` (batch, time, input) from ``s0`` (batch, state)."""
-    return Tape(net, x, s0, recorded=False).states[:, 1:]
+    return all_states(net, x, s0)[:, 1:]
+
+
+def room_for_derivatives(made, rows):
+    """Room for the local derivatives of :mod:`rnndyn.kernels.cuda.frames`, of so many rows."""
+    shapes = (made.states, made.gates), (made.states, made.states), (made.gates,), (made.states,)
+    return tuple(cuda.device_array((rows, *shape, made.units), made.dtype) for shape in shapes)
+
+
+class Record(NamedTuple):
+    """What the adjoint needs of some sequences: inputs, and what :func:`run_through` gives; in device memory."""
+
+    x: Any
+    s: Any
+    a: Any
+    m: Any
 
 
 class Tape:
     """Record of a cell network over one stretch of time, as :class:`rnndyn.passes.Tape`.
 
+    Where the whole does not fit the device's memory, the adjoint makes the record of some sequences at a time again.
+
     Parameters
     ----------
     net : CellNetwork
         The network.
-    x : ndarray, shape (batch, time, input)
+    x : ndarray or device array, shape (batch, time, input)
         Inputs.
-    s0 : ndarray, shape (batch, state)
+    s0 : ndarray or device array, shape (batch, state)
         States before the first step.
-    recorded : bool
-        Whether to keep what the adjoint needs.
     """
 
-    def __init__(self, net, x, s0, recorded=True):
-        self.net, self.x = net, cuda.to_device(x)
-        self.s, self.a, self.m = run_through(net.cuda_layout, self.x, s0, x.shape[1] if recorded else 1)
+    def __init__(self, net, x, s0):
+        self.net, self.x, self.s0, self.record = net, x, s0, None
+        made, (self.batch, self.steps) = net.cuda_layout, x.shape[:2]
+        self.forward_bytes = forward_bytes(made, self.steps, self.steps)
+        row_bytes = self.forward_bytes + backward_bytes(made, self.steps, False, False)
+        if rows_within(free_bytes(), row_bytes, self.batch) >= self.batch:
+            fits(self._record_all)
 
-    @property
+    def _record_all(self):
+        self.record = self._recorded(slice(None))
+
+    def _recorded(self, rows):
+        """Record of some sequences."""
+        x = on_device(self.x[rows])
+        return Record(x, *run_through(self.net.cuda_layout, x, self.s0[rows], self.steps))
+
+    @cached_property
     def states(self):
         """States (batch, time + 1, state), those before the first step among them."""
-        return flat_states(self.s)
+        return flat_states(self.record.s) if self.record else all_states(self.net, self.x, self.s0)
 
     @property
     def hidden(self):
@@ -95,27 +153,43 @@ class Tape:
 
     def pull(self, g, adjoint, sums, *, inputs=False, trace=None):
         """Propagate an adjoint back through the stretch, as :meth:`rnndyn.passes.Tape.pull`."""
-        made = self.net.cuda_layout
-        batch, steps, gates, units = self.a.shape
-        if not (steps and batch):
-            return adjoint, np.zeros(self.x.shape, made.dtype) if inputs else None
-        l = cuda.to_device(adjoint.reshape(batch, 1, made.states, units))
-        kept = cuda.device_array((batch, 0 if trace is None else steps, made.states, units), made.dtype)
-        size, spilled = room_for(batch, backward_numbers(made), made.dtype)
-        launch = backward[batch, threads_for(units), 0, size]
-        launch(made.weights, cuda.to_device(g), self.s, self.a, l, sums.collected, kept, spilled)
-        sums.add(self)
-        if trace is not None:
-            trace[...] = kept.copy_to_host().reshape(trace.shape)
-        return l.copy_to_host().reshape(adjoint.shape), self._input_gradient() if inputs else None
+        made, batch = self.net.cuda_layout, self.batch
+        before = adjoint.copy()
+        gx = np.zeros(self.x.shape if inputs else 0, made.dtype)
 
-    def _input_gradient(self):
-        """``dL/dx = W_xh' dL/da``, (batch, time, input)."""
-        made, (first, count) = self.net.cuda_layout, self.net.cuda_layout.x
-        batch, steps, gates, units = self.a.shape
-        W = made.weights.W_xT.reshape(count * units, made.inputs)
-        adjoints = self.a.reshape(batch * steps, gates * units)
-        return apply_affine(W, np.zeros(made.inputs, made.dtype), adjoints, first * units).reshape(self.x.shape)
+        def back(rows):
+            if rows.stop - rows.start < batch:
+                self.record = None
+            record = self.record or self._recorded(rows)
+            count, steps, _, units = record.a.shape
+            l = on_device(adjoint[rows].reshape(count, 1, made.states, units))
+            kept = cuda.device_array((count, 0 if trace is None else steps, made.states, units), made.dtype)
+            size, spilled = room_for(count, backward_numbers(made), made.dtype)
+            launch = backward[count, threads_for(units), 0, size]
+            gq = cuda.to_device(np.zeros((count, made.trained, units), made.dtype))
+            launch(made.weights, on_device(g[rows]), record.s, record.a, l, gq, kept, spilled)
+            before[rows] = l.copy_to_host().reshape(before[rows].shape)
+            if trace is not None:
+                trace[rows] = kept.copy_to_host().reshape(trace[rows].shape)
+            if inputs:
+                gx[rows] = input_gradient(made, record.a)
+            sums.q[rows] += gq.copy_to_host()
+            sums.collect(record, rows.start, batch)
+
+        if self.steps:
+            row_bytes = backward_bytes(made, self.steps, trace is not None, inputs)
+            in_tiles(batch, row_bytes + (0 if self.record else self.forward_bytes), back)
+        return before, gx if inputs else None
+
+
+def input_gradient(made, a):
+    """``dL/dx = W_xh' dL/da``, (batch, time, input)."""
+    first, count = made.x
+    batch, steps, gates, units = a.shape
+    W = made.weights.W_xT.reshape(count * units, made.inputs)
+    adjoints = a.reshape(batch * steps, gates * units)
+    out = apply_affine(W, np.zeros(made.inputs, made.dtype), adjoints, first * units)
+    return out.reshape(batch, steps, made.inputs)
 
 
 def apply_affine(W, b, left, first=0):
@@ -123,7 +197,7 @@ def apply_affine(W, b, left, first=0):
     out = cuda.device_array((left.shape[0], W.shape[1]), b.dtype)
     if out.size:
         grid = tiles(out.shape[0]), tiles(out.shape[1])
-        affine[grid, (TILE, TILE)](cuda.to_device(left), first, cuda.to_device(W), cuda.to_device(b), out)
+        affine[grid, (TILE, TILE)](on_device(left), first, on_device(W), cuda.to_device(b), out)
     return out.copy_to_host()
 
 
@@ -139,29 +213,36 @@ class OuterSum:
     """
 
     def __init__(self, count, units, width, dtype):
-        self.shape = count, units, width
-        blocks = max(tiles(count * units) * tiles(width), 1)
+        self.shape = count, units, width + 1  # the last column is the sum of the a
+        blocks = max(tiles(count * units) * tiles(width + 1), 1)
         chunks = max(BLOCKS // blocks, 1)  # few tiles, as of small networks: the sum is cut as well
-        self.matrix = cuda.to_device(np.zeros((chunks, count * units, width), dtype))
-        self.vector = cuda.to_device(np.zeros((chunks, count * units, 1), dtype))
+        self.matrix = cuda.to_device(np.zeros((chunks, count * units, width + 1), dtype))
 
-    def add(self, a, first, z):
-        """Add products of ``a`` (batch, time, number) from ``first`` on with ``z`` (batch, time, number)."""
-        ones = cuda.to_device(np.ones((*a.shape[:2], 1), a.dtype))
-        for right, out in ((z, self.matrix), (ones, self.vector)):
-            if out.size and a.size:
-                grid = tiles(out.shape[1]), tiles(out.shape[2]), out.shape[0]
-                outer[grid, (TILE, TILE)](a, first, right, out)
+    def add(self, a, first, z, row, batch):
+        """Add products of ``a`` (rows, time, number) from ``first`` on with ``z`` (rows, time, number).
+
+        They are those of a batch of so many, from ``row`` on; rows are added in their order.
+        """
+        chunks, m, n = self.matrix.shape
+        if a.size and m:
+            length = -(-batch * a.shape[1] // chunks)
+            grid = tiles(m), tiles(n), chunks
+            outer[grid, (TILE, TILE)](a, first, z, self.matrix, row * a.shape[1], length)
+
+    @cached_property
+    def total(self):
+        """Sum over the chunks, (count, units, width + 1), once all is added."""
+        return self.matrix.copy_to_host().sum(axis=0).reshape(self.shape)
 
     @property
     def weights(self):
         """Sum of the products, (count, units, width)."""
-        return self.matrix.copy_to_host().sum(axis=0).reshape(self.shape)
+        return self.total[:, :, :-1]
 
     @property
     def biases(self):
         """Sum of the ``a``, (count, units)."""
-        return self.vector.copy_to_host().sum(axis=0).reshape(self.shape[:2])
+        return self.total[:, :, -1]
 
 
 class DeviceSums(WeightSums):
@@ -180,18 +261,13 @@ class DeviceSums(WeightSums):
         self.x = OuterSum(made.x[1], made.units, made.inputs, made.dtype)
         self.h = OuterSum(made.h[1], made.units, made.units, made.dtype)
         self.m = OuterSum(made.m[1], made.units, made.units, made.dtype)
-        self.collected = cuda.to_device(np.zeros((batch, made.trained, made.units), made.dtype))
+        self.q = np.zeros((batch, made.trained, made.units), made.dtype)
 
-    @property
-    def q(self):
-        """dL/dq of each sequence, (batch, parameter, unit)."""
-        return self.collected.copy_to_host()
-
-    def add(self, tape):
-        """Add what a tape holds after its backward pass."""
+    def collect(self, record, row, batch):
+        """Add what the record of some sequences, from ``row`` on of a batch, holds after its backward pass."""
         made = self.net.cuda_layout
-        batch, steps, gates, units = tape.a.shape
-        a = tape.a.reshape(batch, steps, gates * units)
-        self.x.add(a, made.x[0] * units, tape.x)
-        self.h.add(a, made.h[0] * units, tape.s.reshape(batch, steps + 1, made.states * units))
-        self.m.add(a, made.m[0] * units, tape.m)
+        rows, steps, gates, units = record.a.shape
+        a = record.a.reshape(rows, steps, gates * units)
+        s = record.s.reshape(rows, steps + 1, made.states * units)
+        for total, source, z in ((self.x, made.x, record.x), (self.h, made.h, s), (self.m, made.m, record.m)):
+            total.add(a, source[0] * units, z, row, batch)

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from rnndyn.validate import is_on_gpu
+
 _LONG = 64  # a longer list of arguments is described, not listed
 
 
@@ -58,7 +60,7 @@ def describe(value):
     Returns
     -------
     object
-        Equal for equal arguments, in every process; arrays and networks by their hash.
+        Equal for equal arguments, in every process; arrays and networks by their hash, arrays on a GPU by their form.
     """
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
@@ -68,6 +70,8 @@ def describe(value):
         return f"Generator({type(value.bit_generator).__name__})"
     if hasattr(value, "content_hash"):
         return f"{type(value).__name__}({value.content_hash()})"
+    if is_on_gpu(value):  # where its contents stay
+        return {"shape": list(value.shape), "dtype": str(value.dtype), "device": "cuda"}
     if hasattr(value, "dtype") and hasattr(value, "shape"):
         array = np.ascontiguousarray(np.asarray(value))
         digest = hashlib.sha256(array.tobytes()).hexdigest()

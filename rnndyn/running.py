@@ -33,7 +33,10 @@ def run(net, inputs=None, *, initial_state=None, steps=None, lengths=None, devic
         there.
     device : {"cpu", "cuda", "auto"}
         Where to run the network: on the processor, on a GPU, or on a GPU where one can be used. The read-out is
-        computed by the processor. On a GPU the numbers differ from the processor's by rounding.
+        computed by the processor. On a GPU the numbers differ from the processor's by rounding. Inputs and initial
+        states that are there already, as arrays of CuPy, PyTorch or Numba, are read where they are if they are
+        contiguous, of the network's dtype, without ``lengths``, and for a network of one cell; else they are copied.
+        The attrs of the result tell them by shape and type.
 
     Returns
     -------
@@ -46,7 +49,8 @@ def run(net, inputs=None, *, initial_state=None, steps=None, lengths=None, devic
     TypeError, ValueError
         Naming the argument, for wrong types, shapes and values.
     DeviceError
-        For ``"cuda"`` where no GPU can be used, with the reason and the remedy, and for a :class:`Map` on a GPU.
+        For ``"cuda"`` where no GPU can be used, with the reason and the remedy, for a :class:`Map` on a GPU, and where
+        a single sequence does not fit its memory. Several that do not go through it some at a time.
 
     Notes
     -----

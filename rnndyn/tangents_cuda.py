@@ -1,49 +1,89 @@
-"""Tangent vectors along runs of cell networks on a GPU: courses and frames as in :mod:`rnndyn.tangents`."""
+"""Tangent vectors along runs of cell networks on a GPU: courses and frames as in :mod:`rnndyn.tangents`.
+
+An ensemble that does not fit the device's memory goes through it some networks at a time, in every stretch again.
+"""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
-
 import numpy as np
 
-from rnndyn.kernels.cuda.device import cuda, room_for, threads_for
+from rnndyn.kernels.cuda.device import cuda, on_device, room_for, spilled_numbers, threads_for
 from rnndyn.kernels.cuda.frames import grow, room_numbers
-from rnndyn.kernels.cuda.pack import layout
-from rnndyn.passes_cuda import flat_states, run_through
+from rnndyn.kernels.cuda.memory import fits, free_bytes, in_tiles
+from rnndyn.kernels.cuda.pack import arrays, layout
+from rnndyn.passes_cuda import forward_bytes, room_for_derivatives, run_through
 from rnndyn.tangents import Course, inputs_at
 
 RESOLVED = 4.0  # times S eps: the part of its length that a column must keep for its growth to be told from rounding
 KEPT = 0.5  # of the squared length of each column, for a sweep to be the last: of [giraud2005]_
 
 
-class DeviceStretch(NamedTuple):
-    """Tape of some steps of some runs, in device memory."""
+class DeviceStretch:
+    """Some steps of the runs of a course, recorded on the device.
 
-    made: Any
-    s: Any
-    a: Any
-    steps: int
+    Parameters
+    ----------
+    way : DeviceCourse
+        The course.
+    x : device array, shape (batch, time, input)
+        Inputs of these steps.
+    s : ndarray, shape (network, batch, state)
+        States before them.
+    steps : int
+        Their number.
+    """
+
+    def __init__(self, way, x, s, steps):
+        self.way, self.x, self.s, self.steps, self.whole = way, x, s, steps, None
+        self.network_bytes = s.shape[1] * forward_bytes(way.one, steps, steps) + (0 if way.made else way.weight_bytes)
+
+    def tape(self, nets):
+        """Layout of some networks, states and pre-activations of their runs; kept if these are all."""
+        if len(self.s[nets]) < len(self.s):
+            self.whole = None
+        if self.whole:
+            return self.whole
+        made, s = self.way.layout(nets), self.s[nets]
+        tape = made, *run_through(made, self.x, s.reshape(-1, s.shape[2]), self.steps)[:2]
+        if len(s) == len(self.s):
+            self.whole = tape
+        return tape
 
 
 class DeviceCourse(Course):
-    """A course of cell networks whose stretches are tapes on a GPU, all networks at once."""
+    """A course of cell networks whose stretches are tapes on a GPU, all networks at once, or as many as fit."""
 
     on_device = True
 
     def __init__(self, nets, x, s):
         super().__init__(nets, x, s)
-        self.made = layout(*nets)
-        numbers = self.made.gates + self.made.states + (self.made.m[1] > 0)
-        self.step_bytes = s.shape[0] * s.shape[1] * numbers * self.made.units * s.itemsize
+        self.one, self.made = layout(nets[0]), None
+        self.weight_bytes = sum(array.nbytes for array in arrays(nets[0]))
+        numbers = self.one.gates + self.one.states + (self.one.m[1] > 0)
+        self.step_bytes = s.shape[0] * s.shape[1] * numbers * self.one.units * s.itemsize
+
+    def layout(self, nets):
+        """Layout of some of the networks in device memory; kept if these are all."""
+        if len(self.nets[nets]) < len(self.nets):
+            self.made = None
+            return layout(*self.nets[nets])
+        self.made = self.made or layout(*self.nets)
+        return self.made
 
     def stretch(self, steps):
         """Run the next steps; their tape comes back with the states (frame, time + 1, state) around them."""
         count, batch, size = self.s.shape
         x = cuda.to_device(inputs_at(self.nets[0], self.x, self.t, steps, batch))
-        s, a, _ = run_through(self.made, x, self.s.reshape(count * batch, size), steps)
-        states = flat_states(s)
+        stretch = DeviceStretch(self, x, self.s, steps)
+        states = np.empty((count * batch, steps + 1, size), self.s.dtype)
+
+        def run(nets):
+            s, into = stretch.tape(nets)[1], states[nets.start * batch : nets.stop * batch]
+            s.copy_to_host(into.reshape(s.shape))
+
+        in_tiles(count, stretch.network_bytes, run, "network")
         self.s, self.t = np.ascontiguousarray(states[:, -1]).reshape(self.s.shape), self.t + steps
-        return DeviceStretch(self.made, s, a, steps), states
+        return stretch, states
 
     def frames(self, Q):
         """Frames with the columns ``Q`` (frame, state, column), on the device."""
@@ -51,7 +91,9 @@ class DeviceCourse(Course):
 
 
 class DeviceFrames:
-    """Orthonormal tangent vectors ``Q`` (frame, state, column) in device memory, as :class:`rnndyn.tangents.Frames`.
+    """Orthonormal tangent vectors ``Q`` (frame, state, column), as :class:`rnndyn.tangents.Frames`.
+
+    They are in device memory between the calls where there is room for three times as many.
 
     Parameters
     ----------
@@ -60,17 +102,25 @@ class DeviceFrames:
     """
 
     def __init__(self, Q):
-        self.Q, self.columns = cuda.to_device(np.ascontiguousarray(Q)), Q.shape[2]
+        self.Q, self.columns = np.array(Q, order="C"), Q.shape[2]
         eps = np.finfo(Q.dtype).eps
         self.limits = cuda.to_device(np.array([0, (RESOLVED * Q.shape[1] * eps) ** 2, KEPT, np.inf], Q.dtype))
+        if 3 * Q.nbytes <= free_bytes():
+            fits(self._hold)
+
+    def _hold(self):
+        self.Q = on_device(self.Q)
 
     def get(self, r):
         """Columns (state, column) of one frame."""
-        return self.Q[r].copy_to_host()
+        return self.Q[r].copy() if isinstance(self.Q, np.ndarray) else self.Q[r].copy_to_host()
 
     def set(self, r, Q):
         """Replace one frame."""
-        self.Q[r].copy_to_device(np.ascontiguousarray(Q, self.Q.dtype))
+        if isinstance(self.Q, np.ndarray):
+            self.Q[r] = Q
+        else:
+            self.Q[r].copy_to_device(np.ascontiguousarray(Q, self.Q.dtype))
 
     def grow(self, stretch, interval, done, growth=None):
         """Push the frames through a stretch, orthonormalised every ``interval`` steps.
@@ -91,19 +141,42 @@ class DeviceFrames:
         lost : ndarray of bool, shape (frame,)
             Where a window could not be resolved: the frame stands before it.
         """
-        made, (rows, _, columns) = stretch.made, self.Q.shape
-        windows = -(-stretch.steps // interval)
-        growth = np.ones((windows, rows, columns), made.dtype) if growth is None else growth
-        shapes = (made.states, made.gates), (made.states, made.states), (made.gates,), (made.states,)
-        D = tuple(cuda.device_array((rows, *shape, made.units), made.dtype) for shape in shapes)
-        pushed, before = (cuda.device_array(self.Q.shape, made.dtype) for _ in range(2))
-        rates = cuda.device_array((rows, made.units if made.m[1] else 0, columns), made.dtype)
-        squares = cuda.device_array((rows, 2, columns), made.dtype)
-        found, counted, lost = (cuda.to_device(v) for v in (growth, done, np.zeros(rows, np.bool_)))
-        bytes_shared, spilled = room_for(rows, room_numbers(columns), made.dtype)
-        grow[rows, threads_for(made.units * columns), 0, bytes_shared](
-            made.weights, stretch.s, stretch.a, D, self.Q, pushed, before, rates, squares, self.limits, found, counted,
-            lost, interval, spilled,
+        count, batch, size = stretch.s.shape
+        windows, lost = -(-stretch.steps // interval), np.zeros(count * batch, np.bool_)
+        growth = np.ones((windows, len(lost), self.columns), self.Q.dtype) if growth is None else growth
+
+        def push(nets):
+            rows = slice(nets.start * batch, nets.stop * batch)
+            growth[:, rows], done[rows], lost[rows] = self._push(stretch, nets, rows, interval, done, growth)
+
+        row_bytes = self._bytes(stretch.way.one, size, windows)
+        held = 0 if stretch.whole else stretch.network_bytes
+        in_tiles(count, held + batch * row_bytes, push, "network")
+        return growth, None, lost
+
+    def _bytes(self, made, size, windows):
+        """Device memory that a frame takes beside the tape while it is pushed, if it is not there already."""
+        held = 2 if isinstance(self.Q, np.ndarray) else 1
+        numbers = (2 + held) * size + made.units * (made.m[1] > 0) + 2 + windows
+        derivatives = (made.states + 1) * (made.states + made.gates) * made.units
+        spilled = spilled_numbers(room_numbers(self.columns), made.dtype)
+        return (numbers * self.columns + derivatives + spilled) * made.dtype.itemsize
+
+    def _push(self, stretch, nets, rows, interval, done, growth):
+        """Push the frames of some networks; their growth, windows and losses come back."""
+        (made, s, a), Q = stretch.tape(nets), on_device(self.Q[rows])
+        count, _, columns = Q.shape
+        D = room_for_derivatives(made, count)
+        pushed, before = (cuda.device_array(Q.shape, made.dtype) for _ in range(2))
+        rates = cuda.device_array((count, made.units if made.m[1] else 0, columns), made.dtype)
+        squares = cuda.device_array((count, 2, columns), made.dtype)
+        here = np.ascontiguousarray(growth[:, rows]), done[rows], np.zeros(count, np.bool_)
+        found, counted, lost = map(cuda.to_device, here)
+        bytes_shared, spilled = room_for(count, room_numbers(columns), made.dtype)
+        grow[count, threads_for(made.units * columns), 0, bytes_shared](
+            made.weights, s, a, D, Q, pushed, before, rates, squares, self.limits, found, counted, lost, interval,
+            spilled,
         )  # fmt: skip
-        done[:] = counted.copy_to_host()
-        return found.copy_to_host(), None, lost.copy_to_host()
+        if isinstance(self.Q, np.ndarray):
+            self.Q[rows] = Q.copy_to_host()
+        return found.copy_to_host(), counted.copy_to_host(), lost.copy_to_host()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import numbers
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -76,7 +76,7 @@ def as_array(
     array = _numeric(_by_name(x, name, dims, optional), name)
     array = np.ascontiguousarray(array).reshape(array.shape)  # ascontiguousarray alone would give a number an axis
     if dims is not None:
-        check_shape(array, name, _present(array, name, dims, optional), sizes)
+        check_dims(array, name, dims, sizes, optional)
     check_finite(array, name, missing=missing)
     if dtype is None or array.dtype == dtype:
         return array
@@ -132,9 +132,24 @@ def as_integers(
             f"{name} has the type {array.dtype}, wanted integers: convert it with .astype(int) if that is meant"
         )
     if dims is not None:
-        check_shape(array, name, _present(array, name, dims, optional), sizes)
+        check_dims(array, name, dims, sizes, optional)
     _check_bounds(array, name, minimum, maximum)
     return np.ascontiguousarray(array, dtype=np.int64).reshape(array.shape)
+
+
+def check_dims(
+    array: Any, name: str, dims: Sequence[str], sizes: Mapping[str, int] | None, optional: Sequence[str] = ()
+) -> None:
+    """Raise ValueError unless the array has these axes, or all but the first few optional ones, in their lengths.
+
+    Parameters
+    ----------
+    array
+        Anything with a shape.
+    name, dims, sizes, optional
+        As in `as_array`.
+    """
+    check_shape(array, name, _present(array, name, dims, optional), sizes)
 
 
 def check_shape(array: np.ndarray, name: str, dims: Sequence[str], sizes: Mapping[str, int] | None) -> None:
@@ -180,8 +195,45 @@ def check_finite(array: np.ndarray, name: str, *, missing: bool = False) -> None
     if good.all():
         return
     index = tuple(int(i) for i in np.unravel_index(np.argmin(good), array.shape))
+    refuse_value(name, array[index], index)
+
+
+def refuse_value(name: str, value: Any, index: tuple[int, ...]) -> NoReturn:
+    """Raise ValueError for an element that is not finite.
+
+    Parameters
+    ----------
+    name
+        Name of the argument.
+    value, index
+        The element and its place.
+    """
     where = f" at index {index}" if index else ""
-    raise ValueError(f"{name} holds {array[index]}{where}: every value must be finite; correct or remove it")
+    raise ValueError(f"{name} holds {value}{where}: every value must be finite; correct or remove it")
+
+
+def is_on_gpu(x: Any) -> bool:
+    """Whether an array lives on a GPU, as those of CuPy, of PyTorch on cuda and of Numba may; nothing is copied.
+
+    Parameters
+    ----------
+    x
+        Anything.
+
+    Returns
+    -------
+    bool
+        Whether it says so, by ``__cuda_array_interface__`` or by Numba's own mark.
+
+    Examples
+    --------
+    >>> is_on_gpu(np.zeros(3))
+    False
+    """
+    try:
+        return hasattr(x, "__cuda_array_interface__") or hasattr(x, "__cuda_ndarray__")
+    except RuntimeError:  # of a PyTorch tensor there that requires a gradient
+        return True
 
 
 def as_integer(x: Any, name: str, *, minimum: int | None = None, maximum: int | None = None) -> int:
@@ -379,6 +431,11 @@ def _by_name(x: Any, name: str, dims: Sequence[str] | None, optional: Sequence[s
 def _plain(x: Any, name: str) -> np.ndarray:
     if np.ma.is_masked(x):
         raise TypeError(f"{name} holds masked values: fill them or remove them (NumPy would silently drop the mask)")
+    if is_on_gpu(x):
+        raise TypeError(
+            f"{name} is on a GPU and is used on the processor: pass a copy (x.get() of CuPy, x.cpu() of PyTorch, "
+            "x.copy_to_host() of Numba); run, value_and_grad and train take it with device='cuda'"
+        )
     try:
         return np.asarray(x)
     except (ValueError, TypeError, RuntimeError) as error:

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import studies
+from rnndyn.errors import DeviceError
 from rnndyn.plot.style import look
 
 
@@ -59,11 +60,12 @@ def main(argv: list[str] | None = None) -> int:
     if study is None:
         print(listing())
         return 0
-    write(
-        study,
-        study.run(options.pop("quick"), **{k: v for k, v in options.items() if k != "name"}),
-        out or Path("results") / name,
-    )
+    try:
+        results = study.run(options.pop("quick"), **{k: v for k, v in options.items() if k != "name"})
+    except DeviceError as error:
+        print(f"python -m studies: {error}", file=sys.stderr)
+        return 2
+    write(study, results, out or Path("results") / name)
     return 0
 
 

@@ -26,6 +26,7 @@ LEVELS = [
     {"provenance", "schema", "theory"},
     {
         "devices",
+        "arrays_cuda",
         "passes",
         "passes_cuda",
         "passes_layer_norm",

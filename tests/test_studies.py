@@ -52,3 +52,85 @@ def test_the_linear_forecast_is_that_of_a_filter_without_the_later_months():
     assert forecast.mean[now, k] == pytest.approx((net.W_hy @ last.predicted_mean.values + net.b_y).item(), rel=1e-12)
     variance = net.W_hy @ last.predicted_cov.values @ net.W_hy.T + net.observation_noise
     assert forecast.deviation[now, k] == pytest.approx(np.sqrt(variance.item()), rel=1e-12)
+
+
+# ---- the benchmark on a GPU, without one ----------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    "only, message", [("spectra", "no GPU answers"), ("markov", "have programs for a GPU, not markov")]
+)
+def test_the_benchmark_refuses_what_no_gpu_can_do(only, message, monkeypatch, capsys):
+    from rnndyn.kernels.cuda import device
+    from studies.__main__ import main
+
+    monkeypatch.setattr(device, "problem", lambda: "no GPU answers" if only == "spectra" else None)
+    assert main(["benchmark", "--device", "cuda", "--only", only]) == 2
+    said = capsys.readouterr()
+    assert message in said.err and said.err.count("\n") == 1 and not said.out
+
+
+def test_operations_and_bytes_are_counted():
+    """A GRU with H = 2, I = 2, of 5 sequences of 3 steps: by hand."""
+    roofline = importlib.import_module("studies.benchmark.cuda.roofline")
+    setting = ("GRU", 2, 5, 3)
+    products = 5 * 3 * 2 * (3 * 2 * 2)  # of one matrix: a multiplication and an addition for each weight
+    assert roofline.products(*setting, "forward") == 2 * products
+    assert roofline.products(*setting, "both") == (2 + 3) * products  # and back to h, and to two gradients
+    weights, sequences = 2 * 3 * 2 * 2, 5 * 3 * 2
+    assert roofline.pass_bytes(*setting, "forward") == 4 * (weights + 2 * sequences)
+    assert roofline.pass_bytes(*setting, "both", "float64") == 8 * (2 * weights + 3 * sequences)
+    assert roofline.spectrum_bytes(3, 2, 7) == 8 * 7 * (9 + 2 * 6)
+
+
+def test_the_limit_is_the_slower_of_arithmetic_and_memory():
+    roofline = importlib.import_module("studies.benchmark.cuda.roofline")
+    card = "NVIDIA H100 80GB HBM3"
+    assert roofline.share(1.0, 67e12, 1, card, "float32") == pytest.approx(1)
+    assert roofline.share(1.0, 67e12, 1, card, "float64") == pytest.approx(67 / 34)
+    assert roofline.share(2.0, 1, 3.35e12, card, "float32") == pytest.approx(0.5)
+    assert roofline.limits("NVIDIA H100 PCIe", "float32") != roofline.limits(card, "float32")
+    assert roofline.share(1.0, 1, 1, "another card", "float32") is None
+
+
+@pytest.mark.compiled
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("cell", ["RNN", "GRU", "LSTM"])
+def test_the_peer_computes_the_same_passes(cell, dtype):
+    pytest.importorskip("torch")
+    peers, run = (importlib.import_module(f"studies.benchmark.{name}") for name in ("peers", "run"))
+    there = type("OnProcessor", (importlib.import_module("studies.benchmark.cuda.peers").Torch,), {"device": "cpu"})
+    there.wait = peers.Torch.wait
+    given = peers.problem(cell, 8, 3, 5, dtype)
+    found = {"rnndyn": peers.Rnndyn.load(*given).results(), "torch": there.load(*given).results()}
+    assert found["torch"][0].dtype == dtype
+    run.check(found)
+
+
+@pytest.mark.parametrize("networks", [1, 3])
+def test_the_peer_computes_the_same_spectra(networks):
+    """Of 50 steps of a chaotic network that both start alike: rounding grows to some 1e-12."""
+    pytest.importorskip("torch")
+    cuda, here = (importlib.import_module(f"studies.benchmark.{name}") for name in ("cuda.spectra", "spectra"))
+    there = type("OnProcessor", (cuda.Torch,), {"device": "cpu"})
+    given = here.problem(8, 5, networks, 2)
+    found, expected = there.load(*given).results(), here.Numpy.load(*given).results()
+    assert found.shape == (networks, 5)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-9)
+
+
+def test_the_tables_and_figures_of_a_gpu_take_what_was_measured():
+    benchmark, roofline = (importlib.import_module(f"studies.benchmark{name}") for name in ("", ".cuda.roofline"))
+    run = importlib.import_module("studies.benchmark.cuda.run")
+    card, seconds = "NVIDIA H100 80GB HBM3", {"rnndyn": 1e-3, "run": 5e-3, "torch": 2e-3}
+    rows = []
+    for mode in ("forward", "both"):
+        row = {"cell": "RNN", "H": 64, "B": 32, "mode": mode, "dtype": "float32", "seconds": seconds, "gflops": 3.0}
+        rows.append(row | {"times_faster": {"run": 5.0, "torch": 2.0}, "roofline": roofline.pass_share(row, 100, card)})
+    wide = {"N": 64, "k": 64, "networks": 4096, "steps": 20, "seconds": seconds, "times_faster": {"torch": 2.0}}
+    wide |= {"differences": {"torch": 1e-12}, "roofline": roofline.spectrum_share(wide, card)}
+    made = {"processor": "p", "threads": 1, "system": "s", "python": "3", "versions": {}, "date": "d"}
+    results = {"machine": made | {"commit": run.commit()}, "card": card, "steps": 100, "rows": rows, "spectra": [wide]}
+    results["programs"] = ["rnndyn", "run", "torch"]
+    text = benchmark.compare(results)
+    assert card in text and "| 64 | 64 | 4096 |" in text and text.count("| RNN |") == 2 and text.count(" % |") == 3
+    for part in (results, results | {"rows": []}):
+        assert all(ax.get_xlabel() and ax.get_ylabel() for ax in benchmark.plot(part).axes)

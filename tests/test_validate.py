@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from rnndyn.validate import as_array, as_dtype, as_generator, as_integer, as_integers, as_number, choice
+from rnndyn.validate import as_array, as_dtype, as_generator, as_integer, as_integers, as_number, choice, is_on_gpu
 
 BASE = np.arange(12.0).reshape(3, 4)
 LAYOUTS = {
@@ -80,6 +80,28 @@ def test_a_tensor_with_a_gradient_is_refused_clearly():
     torch = pytest.importorskip("torch")
     with pytest.raises(TypeError, match=r"x cannot be read as an array .*detach"):
         as_array(torch.ones(2, requires_grad=True), "x")
+
+
+class OnGpu:
+    """What arrays of CuPy and PyTorch say of themselves; a tensor with a gradient says it by an error."""
+
+    def __init__(self, error=None):
+        self.error = error
+
+    @property
+    def __cuda_array_interface__(self):
+        if self.error:
+            raise self.error
+        return {"shape": (2,), "typestr": "<f8", "data": (0, False), "version": 3}
+
+
+def test_arrays_on_a_gpu_are_told_and_refused():
+    for x in (OnGpu(), OnGpu(RuntimeError("use var.detach()"))):
+        assert is_on_gpu(x)
+        for read in (as_array, as_integers):
+            with pytest.raises(TypeError, match=r"^y is on a GPU and is used on the processor: pass a copy \("):
+                read(x, "y")
+    assert not any(map(is_on_gpu, (BASE, [1.0], None, xr.DataArray(BASE), OnGpu(AttributeError("of the processor")))))
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])

@@ -65,7 +65,8 @@ def train(
         The network to start from; it stays as it is.
     inputs, targets, loss, initial_state, lengths, mask, truncate, checkpoint, device
         As in :func:`rnndyn.value_and_grad`; ``inputs`` and ``targets`` with a batch axis. A callable ``loss`` sees the
-        outputs alone, so it needs ``batch_size=None``.
+        outputs alone, so it needs ``batch_size=None``. Inputs on a GPU stay there where every step takes them whole:
+        without `batch_size`, `dropout`, `feeding`, `curriculum` and `save_to`; else they are copied once.
     optimizer : SGD or Adam, optional
         ``Adam(1e-3)`` by default; or any object with their methods ``start`` and ``step``.
     clip_norm : float, optional
@@ -145,10 +146,13 @@ def train(
     look, save = (
         as_integer(n, name, minimum=1) for n, name in ((validate_every, "validate_every"), (save_every, "save_every"))
     )
-    problem = Problem.checked(net, inputs, targets, loss, initial_state, lengths, mask)
+    with running_on(place):  # data on a GPU are taken there
+        problem = Problem.checked(net, inputs, targets, loss, initial_state, lengths, mask)
+        held_out = as_validation(net, validation, loss, patience)
+        if any(option is not None for option in (batch_size, dropout, feeding, curriculum, save_to)):
+            problem, held_out = problem.on_processor(), held_out and held_out.on_processor()
     truncation = as_truncation(truncate)
     as_window(checkpoint, problem.steps)
-    held_out = as_validation(net, validation, loss, patience)
     feeding, length, watch = as_feeding(feeding, problem), as_curriculum(curriculum, problem), as_watch(watch)
     dropout, generator = as_dropout(dropout, net), as_generator(rng)
     seed = None if feeding is None and dropout is None else int(generator.integers(1 << 62))

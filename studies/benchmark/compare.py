@@ -16,7 +16,11 @@ GOALS = {  # geometric mean of the ratio to a peer, by cell and mode
 
 
 def compare(results: dict) -> str:
-    """Markdown: the passes, then the searches for fixed points, then the machine."""
+    """Markdown: the passes, then the searches for fixed points, then the machine; or what a GPU did."""
+    if "card" in results:
+        from studies.benchmark.cuda import compare as of_gpu
+
+        return of_gpu(results)
     parts = passes(results) if results["rows"] else []
     if results["searches"]:
         parts += searches(results["searches"])

@@ -57,6 +57,8 @@ class FrontDoor(Rnndyn):
 class Torch:
     """PyTorch's own layers, time first."""
 
+    device = "cpu"
+
     @staticmethod
     def use(threads: int) -> None:
         import torch
@@ -64,14 +66,16 @@ class Torch:
         torch.set_num_threads(threads)
 
     @staticmethod
-    def load(net, inputs, slopes) -> Work:
+    def wait() -> None:
+        """Until the device is done: the processor always is."""
+
+    @classmethod
+    def load(cls, net, inputs, slopes) -> Work:
         import torch
 
-        kind = type(net).__name__
-        layer = {"Elman": torch.nn.RNN, "GRU": torch.nn.GRU, "LSTM": torch.nn.LSTM}[kind](
-            net.input_size, net.hidden_size
-        )
-        H = net.hidden_size
+        kind, H = type(net).__name__, net.hidden_size
+        layer = {"Elman": torch.nn.RNN, "GRU": torch.nn.GRU, "LSTM": torch.nn.LSTM}[kind](net.input_size, H)
+        layer = layer.to(getattr(torch, net.dtype.name))
         with torch.no_grad():
             layer.weight_ih_l0.copy_(torch.tensor(net.W_xh))
             layer.weight_hh_l0.copy_(torch.tensor(net.W_hh))
@@ -79,23 +83,29 @@ class Torch:
             layer.bias_hh_l0.zero_()
             if kind == "GRU":
                 layer.bias_hh_l0[2 * H :] = torch.tensor(net.b_hn)
-        x, g = (torch.tensor(np.ascontiguousarray(a.transpose(1, 0, 2))) for a in (inputs, slopes))
+        layer = layer.to(cls.device)
+        by_time = (np.ascontiguousarray(a.transpose(1, 0, 2)) for a in (inputs, slopes))
+        x, g = (torch.tensor(a, device=cls.device) for a in by_time)
 
         def forward():
             with torch.inference_mode():
-                return layer(x)[0]
+                states = layer(x)[0]
+            cls.wait()
+            return states
 
         def both():
             layer.zero_grad(set_to_none=True)
             states = layer(x)[0]
             states.backward(g)
+            cls.wait()
             return states
 
+        weights = {"W_xh": layer.weight_ih_l0, "W_hh": layer.weight_hh_l0}
         return work(
             forward,
             both,
-            lambda states: states.numpy().transpose(1, 0, 2),
-            lambda _: {"W_xh": layer.weight_ih_l0.grad.numpy(), "W_hh": layer.weight_hh_l0.grad.numpy()},
+            lambda states: states.cpu().numpy().transpose(1, 0, 2),
+            lambda _: {name: weight.grad.cpu().numpy() for name, weight in weights.items()},
         )
 
 

@@ -12,7 +12,7 @@ def plot(results: dict) -> Figure:
     """The passes, or what else was measured."""
     if results["rows"]:
         return passes(results)
-    if results["searches"]:
+    if results.get("searches"):
         return searches(results["searches"])
     if results["spectra"]:
         return spectra(results["spectra"])
@@ -114,7 +114,7 @@ def searches(rows: list[dict]) -> Figure:
 
 def passes(results: dict) -> Figure:
     """One panel a cell and mode; colour: peer, mark: batch; above the line at 1 rnndyn is faster."""
-    rows = results["rows"]
+    rows = [row for row in results["rows"] if row.get("dtype", "float32") == "float32"]
     peers = [peer for peer in results["programs"][1:] if peer != "run"]
     cells = list(dict.fromkeys(row["cell"] for row in rows))
     figure = Figure(figsize=(2.3 * len(cells), 4.6), layout="constrained")

@@ -29,6 +29,7 @@ STATE_TOLERANCE, GRADIENT_TOLERANCE = 2e-5, 2e-4  # float32, against rnndyn: lar
 
 def add_arguments(parser) -> None:
     """Options of `python -m studies benchmark`."""
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="cuda: passes and spectra on a GPU")
     parser.add_argument("--only", choices=PARTS, help="default: all parts")
     parser.add_argument(
         "--peers", nargs="+", choices=list(PEERS)[1:], help="programs beside rnndyn; default: those installed"
@@ -38,8 +39,12 @@ def add_arguments(parser) -> None:
     parser.add_argument("--batch", nargs="+", type=int, metavar="B", help=f"default: {' '.join(map(str, BATCH))}")
 
 
-def run(quick: bool, only=None, peers=None, cells=None, hidden=None, batch=None) -> dict:
+def run(quick: bool, only=None, peers=None, cells=None, hidden=None, batch=None, device="cpu") -> dict:
     """Time every program on every setting."""
+    if device == "cuda":
+        from studies.benchmark.cuda import run as on_gpu
+
+        return on_gpu(quick, only, cells, hidden, batch)
     programs = ["rnndyn", *(peers or available()[1:])]
     rows = passes(quick, programs, cells, hidden, batch) if only in (None, "passes") else []
     found = searched(quick) if only in (None, "searches") else []
@@ -71,9 +76,9 @@ def passes(quick: bool, programs, cells, hidden, batch) -> list[dict]:
     return rows
 
 
-def measure(workers, cell: str, H: int, B: int, T: int, rounds: int) -> list[dict]:
+def measure(workers, cell: str, H: int, B: int, T: int, rounds: int, dtype: str = "float32") -> list[dict]:
     """The rows of one setting, forward and both: medians, quartiles, throughput."""
-    first = {worker.name: worker.ask("load", cell, H, B, T) for worker in workers}
+    first = {worker.name: worker.ask("load", cell, H, B, T, dtype) for worker in workers}
     check({worker.name: worker.ask("results") for worker in workers})
     rows = []
     for mode in ("forward", "both"):

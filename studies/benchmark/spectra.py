@@ -48,18 +48,24 @@ def operations(N: int, k: int, networks: int, steps: int) -> int:
     return networks * steps * (2 * N * N * k + 2 * N * k * k)
 
 
+def by_rnndyn(W, h, Q, steps: int, *, checked: bool, device: str = "cpu"):
+    """Function of the steps that measures the spectra; `checked` by the determinants."""
+    nets = [rd.Elman(None, weights) for weights in W]
+
+    def spectrum(steps=steps):
+        measure = Measure(len(W), Q.shape[2], checked)
+        ByTiles(course(nets, None, h[:, None], device), Q, None).advance(steps, measure)
+        return measure.summary().exponent
+
+    return spectrum
+
+
 class Rnndyn(Passes):
     """The measurement of `rd.lyapunov_spectrum`, its statistics and checks included."""
 
     @staticmethod
     def load(W, h, Q, steps) -> Work:
-        nets = [rd.Elman(None, weights) for weights in W]
-
-        def spectrum(steps=steps):
-            measure = Measure(len(W), Q.shape[2], Q.shape[1] == Q.shape[2])
-            ByTiles(course(nets, None, h[:, None]), Q, None).advance(steps, measure)
-            return measure.summary().exponent
-
+        spectrum = by_rnndyn(W, h, Q, steps, checked=Q.shape[1] == Q.shape[2])
         units, batch, times = LIMIT
         wide, start = rd.Elman.random(units, rng=0), np.zeros((batch, units))
         return Work(

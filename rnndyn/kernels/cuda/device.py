@@ -96,13 +96,24 @@ def extension(name):
     return getattr(import_module("numba.cuda.extending"), name)
 
 
+def on_device(array):
+    """Array in device memory: itself where it is there already, whoever made it."""
+    if hasattr(array, "__cuda_ndarray__"):  # the simulator would copy its own
+        return array
+    return cuda.to_device(array)
+
+
 def threads_for(units):
     """Threads of a block that holds so many units."""
     return max(1, min(units, THREADS))
 
 
+def spilled_numbers(numbers, dtype):
+    """How many of the numbers that the threads of a block share are in global memory: all, where they are too many."""
+    return numbers if numbers * dtype.itemsize > SHARED_BYTES else 0
+
+
 def room_for(batch, numbers, dtype):
     """Room of each block for what its threads share: bytes of shared memory, and an array where those are too few."""
-    size = numbers * dtype.itemsize
-    fits = size <= SHARED_BYTES
-    return size if fits else 0, cuda.device_array((batch, 0 if fits else numbers), dtype)
+    spilled = spilled_numbers(numbers, dtype)
+    return 0 if spilled else numbers * dtype.itemsize, cuda.device_array((batch, spilled), dtype)

@@ -27,14 +27,14 @@ def network_of(p, r, rows):
 
 
 @cuda.jit
-def forward(p, x, s, a, m, spilled):
-    """Run from the states ``s[:, 0]`` through all times of ``x``; one block of threads takes one sequence.
+def forward(p, x, s0, s, a, m, spilled):
+    """Run from the states ``s0`` through all times of ``x``; one block of threads takes one sequence.
 
     The sequences ``x`` (sequence, time, input) go through each of the networks ``p``, and the rows of a batch are those
-    of the first network, then those of the next. ``s`` (batch, time + 1, component, unit); ``a`` (batch, time,
-    pre-activation, unit) and ``m`` (batch, time, unit) are the tape, or room for a single time. Each thread owns every
-    so many units. What the others need of them is in shared memory, or in ``spilled`` (batch, number) where it does not
-    fit.
+    of the first network, then those of the next. ``s0`` (batch, 1, component, unit) come first in ``s`` (batch, time +
+    1, component, unit) as well; ``a`` (batch, time, pre-activation, unit) and ``m`` (batch, time, unit) are the tape,
+    or room for a single time. Each thread owns every so many units. What the others need of them is in shared memory,
+    or in ``spilled`` (batch, number) where it does not fit.
     """
     r, unit, stride = cuda.blockIdx.x, cuda.threadIdx.x, cuda.blockDim.x
     k, units, n = kind(p), s.shape[3], network_of(p, r, s.shape[0])
@@ -42,6 +42,7 @@ def forward(p, x, s, a, m, spilled):
     first_x, count_x, first_h, count_h, first_m, count_m = slots(k)
     room = spilled[r] if spilled.shape[1] > 0 else cuda.shared.array(0, s.dtype)
     for j in range(unit, units, stride):
+        scatter(s, (r, 0, 0, j), 2, states(k, s0, r, 0, j))
         room[j] = s[r, 0, 0, j]
     cuda.syncthreads()
     for t in range(x.shape[1]):

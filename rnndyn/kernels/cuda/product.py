@@ -11,28 +11,28 @@ def tiles(size):
 
 
 @cuda.jit
-def outer(left, first, right, out):
+def outer(left, first, right, out, offset, length):
     """``out[c, m, n] += sum left[b, t, first + m] right[b, t, n]`` over the samples (b, t) of chunk ``c``.
 
-    The samples are those of ``left``, cut into as many chunks as ``out`` has.
+    ``left`` and ``right`` are part of a batch, from its sample ``offset`` on; chunk ``c`` has its samples from ``c
+    length`` to ``(c + 1) length``. So the parts may be added one after the other, with the same bits. ``out`` has one
+    more column than ``right``, for the sum of ``left``.
     """
     y, x, chunk = cuda.threadIdx.y, cuda.threadIdx.x, cuda.blockIdx.z
     m, n = cuda.blockIdx.x * TILE + y, cuda.blockIdx.y * TILE + x
-    steps = left.shape[1]
-    samples = left.shape[0] * steps
-    length = (samples + out.shape[0] - 1) // out.shape[0]
-    stop = min(samples, (chunk + 1) * length)
+    steps, width = left.shape[1], right.shape[2]
+    begin, stop = max(chunk * length - offset, 0), min((chunk + 1) * length - offset, left.shape[0] * steps)
     tile_left = cuda.shared.array((TILE, TILE), left.dtype)
     tile_right = cuda.shared.array((TILE, TILE), left.dtype)
     inside = m < out.shape[1] and n < out.shape[2]
     total = out[chunk, m if inside else 0, n if inside else 0]
-    for start in range(chunk * length, stop, TILE):
+    for start in range(begin, stop, TILE):
         sample, column = start + y, cuda.blockIdx.x * TILE + x
         tile_left[y, x] = 0
-        tile_right[y, x] = 0
+        tile_right[y, x] = 1 if n == width else 0
         if sample < stop and column < out.shape[1]:
             tile_left[y, x] = left[sample // steps, sample % steps, first + column]
-        if sample < stop and n < out.shape[2]:
+        if sample < stop and n < width:
             tile_right[y, x] = right[sample // steps, sample % steps, n]
         cuda.syncthreads()
         for i in range(TILE):

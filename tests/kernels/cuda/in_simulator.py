@@ -15,10 +15,23 @@ if not device.SIMULATED:
     pytest.skip("test_simulator.py runs it", allow_module_level=True)
 
 from rnndyn import passes, passes_cuda  # noqa: E402
-from rnndyn.kernels.cuda import product  # noqa: E402
+from rnndyn.kernels.cuda import memory, product  # noqa: E402
 
 B, T, H, I = 2, 2, 5, 1  # more units than a block has threads
 EPS = {"float32": 2.0**-23, "float64": 2.0**-52}
+
+
+@pytest.fixture(autouse=True)
+def empty_arrays_as_on_a_device(monkeypatch):
+    """Numba cannot slice an empty array in device memory; its simulator can."""
+    Array = type(device.cuda.to_device(np.zeros(1)))
+    get = Array.__getitem__
+
+    def strict(array, index):
+        assert array._ary.size or not isinstance(index, slice), "a slice of an empty array"
+        return get(array, index)
+
+    monkeypatch.setattr(Array, "__getitem__", strict)
 
 
 def draw(case, rng, dtype="float64", H=H, I=I):
@@ -89,13 +102,93 @@ def test_nothing_to_do(batch, steps, rng):
     compare(net, x, s0, g, s0)
 
 
+def test_nothing_to_do_on_the_device():
+    net, x, s0 = rd.Elman.random(3, 2, rng=0), np.zeros((2, 0, 2)), np.ones((2, 3))
+    given = device.cuda.to_device(x), device.cuda.to_device(s0)
+    assert rd.run(net, given[0], initial_state=given[1], device="cuda").state.shape == (2, 0, 3)
+    value, gradients = rd.value_and_grad(net, given[0], np.zeros((2, 0, 3)), device="cuda")
+    assert value == 0 and not gradients.W_hh.any()
+
+
+# ---- more work than memory ------------------------------------------------------------------------------------------
+class Full(Exception):
+    """What CUDA says when there is no more memory."""
+
+    code = memory.OUT_OF_MEMORY
+
+
+def small(monkeypatch, rows):
+    """A device that has memory for so many sequences, and does not say so."""
+    make = device.cuda.device_array
+
+    def device_array(shape, dtype):
+        if shape[0] > rows:
+            raise Full
+        return make(shape, dtype)
+
+    monkeypatch.setattr(device.cuda, "device_array", device_array)
+
+
+def free(monkeypatch, count):
+    """A device that says that it has so many bytes free."""
+    info = type(device.cuda.current_context().get_memory_info())(count, count)
+    monkeypatch.setattr(type(device.cuda.current_context()), "get_memory_info", lambda self: info)
+
+
+@pytest.mark.parametrize("name", ["gru-before-keep", "lstm"])
+@pytest.mark.parametrize("limit", [small, free], ids=["refuses", "says"])
+def test_no_bit_depends_on_the_tile(limit, name, rng, monkeypatch):
+    net = BY_NAME[name].network(rng, 3, 2, 0)
+    shapes = (5, T, 2), (5, net.state_size), (5, T, 3), (5, net.state_size)
+    data = [rng.standard_normal(shape) for shape in shapes]
+    monkeypatch.setattr(passes_cuda, "BLOCKS", 12)  # the sums are cut into chunks, which tiles do not respect
+    whole = there_and_back(passes_cuda.Tape, passes_cuda.DeviceSums, net, *data)
+    made = net.cuda_layout
+    row = passes_cuda.forward_bytes(made, T, T) + passes_cuda.backward_bytes(made, T, True, True)
+    limit(monkeypatch, 2 if limit is small else int(2 * row / memory.SHARE) + 1)
+    parts = there_and_back(passes_cuda.Tape, passes_cuda.DeviceSums, net, *data)
+    for found, expected in zip(parts, whole, strict=True):
+        for key, array in expected.items():
+            np.testing.assert_array_equal(found[key], array, err_msg=key)
+
+
+def test_public_calls_go_through_a_small_device(rng, monkeypatch):
+    net, x = networks()["stack"], rng.standard_normal((3, 2, 2))
+    run, (value, gradients) = rd.run(net, x, device="cuda"), rd.value_and_grad(net, x, x, device="cuda")
+    free(monkeypatch, 1)
+    small(monkeypatch, 2)  # steps of one sequence
+    np.testing.assert_array_equal(rd.run(net, x, device="cuda").state, run.state)
+    again, parts = rd.value_and_grad(net, x, x, device="cuda")
+    assert again == value
+    for name, array in gradients.arrays().items():
+        np.testing.assert_array_equal(parts.arrays()[name], array)
+
+
+def test_a_sequence_that_does_not_fit_is_an_error(rng, monkeypatch):
+    net, x = rd.LSTM.random(3, 2, rng=0), rng.standard_normal((3, 4, 2))
+    small(monkeypatch, 0)
+    free(monkeypatch, 1e9)
+    for call in (
+        lambda: rd.run(net, x, device="cuda"),
+        lambda: rd.value_and_grad(net, x, x[..., [0, 0, 0]], device="cuda"),
+    ):
+        with pytest.raises(
+            rd.DeviceError, match="one sequence needs .* GB of the GPU's memory, of which 1 GB are free"
+        ):
+            call()
+
+
 # ---- products ----------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("chunks", [1, 3])
 def test_outer_adds_up_all_samples(chunks, rng):
-    left, right, out = (rng.integers(-9, 9, shape).astype(float) for shape in ((2, 3, 7), (2, 4, 5), (chunks, 3, 5)))
-    expected = out.sum(axis=0) + np.einsum("btm,btn->mn", left[:, :, 2:5], right[:, :3])
-    grid = product.tiles(3), product.tiles(5), chunks
-    product.outer[grid, (product.TILE, product.TILE)](left, 2, right, out)
+    left, right, out = (rng.integers(-9, 9, shape).astype(float) for shape in ((2, 3, 7), (2, 4, 5), (chunks, 3, 6)))
+    expected = out.sum(axis=0)
+    expected[:, :5] += np.einsum("btm,btn->mn", left[:, :, 2:5], right[:, :3])
+    expected[:, 5] += left[:, :, 2:5].sum(axis=(0, 1))
+    grid, length = (product.tiles(3), product.tiles(6), chunks), -(-6 // chunks)
+    for row in (0, 1):
+        part = slice(row, row + 1)
+        product.outer[grid, (product.TILE, product.TILE)](left[part], 2, right[part], out, 3 * row, length)
     np.testing.assert_array_equal(out.sum(axis=0), expected)
 
 

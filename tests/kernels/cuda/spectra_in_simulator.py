@@ -78,6 +78,31 @@ def test_the_interval_adapts_as_on_the_processor(rng):
     assert float(there.sum_rule_defect) < 1e-12
 
 
+@pytest.mark.parametrize("rows", [2, 4])
+def test_no_bit_depends_on_how_many_networks_fit(rows, rng, monkeypatch):
+    """Three networks with two trajectories each, one or two networks at a time, by a device that refuses more."""
+    nets = [rd.LSTM.random(2, 1, rng=n) for n in range(3)]
+    data = {"inputs": rng.standard_normal((2, 4, 1)), "steps": 4, "warmup": 0, "rng": 0, "device": "cuda"}
+    whole, make = rd.lyapunov_spectrum(nets, **data), device.cuda.device_array
+
+    def device_array(shape, dtype):
+        if shape[0] > rows:
+            raise MemoryError
+        return make(shape, dtype)
+
+    info = type(device.cuda.current_context().get_memory_info())(0, 0)
+    monkeypatch.setattr(device.cuda, "device_array", device_array)
+    for free in (False, True):
+        if free:  # so nothing is held between the stretches
+            monkeypatch.setattr(type(device.cuda.current_context()), "get_memory_info", lambda self: info)
+        parts = rd.lyapunov_spectrum(nets, **data)
+        for name in whole:
+            np.testing.assert_array_equal(parts[name], whole[name], err_msg=name)
+    monkeypatch.setattr(device.cuda, "device_array", lambda shape, dtype: device_array((9,), dtype))
+    with pytest.raises(rd.DeviceError, match="one network needs .* GB of the GPU's memory, of which 0 GB are free"):
+        rd.lyapunov_spectrum(nets, **data)
+
+
 def test_a_direction_that_dies_is_left_to_the_processor():
     """A unit that nothing leaves makes every Jacobian singular: its exponent is -inf, the other is ln 0.5."""
     net = rd.Elman(np.zeros((2, 0)), [[0.5, 0.0], [0.3, 0.0]], activation="identity")

@@ -56,7 +56,7 @@ def check(ptx, dtype):
 def test_forward_compiles(cell, dtype, ptx):
     from rnndyn.kernels.cuda.forward import forward
 
-    check(ptx(forward, packed(cell, dtype), *((dtype, axes) for axes in (3, 4, 4, 3, 2))), dtype)
+    check(ptx(forward, packed(cell, dtype), *((dtype, axes) for axes in (3, 4, 4, 4, 3, 2))), dtype)
 
 
 @needs_numba_cuda
@@ -82,8 +82,16 @@ def test_frames_compile(cell, dtype, ptx):
 
 @needs_numba_cuda
 @every_dtype
+def test_the_search_for_bad_numbers_compiles(dtype, ptx):
+    from rnndyn.kernels.cuda.finite import find
+
+    check(ptx(find, (dtype, 1), (types.int64, 1)), dtype)
+
+
+@needs_numba_cuda
+@every_dtype
 def test_products_compile(dtype, ptx):
     from rnndyn.kernels.cuda.product import affine, outer
 
-    check(ptx(outer, (dtype, 3), types.int64, (dtype, 3), (dtype, 3)), dtype)
+    check(ptx(outer, (dtype, 3), types.int64, (dtype, 3), (dtype, 3), types.int64, types.int64), dtype)
     check(ptx(affine, (dtype, 2), types.int64, (dtype, 2), (dtype, 1), (dtype, 2)), dtype)

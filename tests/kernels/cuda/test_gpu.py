@@ -1,10 +1,13 @@
 """On a GPU: what it gives is what the processor gives, to rounding."""
 
+from importlib.util import find_spec
+
 import numpy as np
 import pytest
 from cases import CASES, FAMILIES
 
 import rnndyn as rd
+from rnndyn.kernels.cuda import device, memory
 
 pytestmark = pytest.mark.gpu
 TOLERANCE = {"float32": 1e-5, "float64": 1e-12}
@@ -71,3 +74,37 @@ def test_the_same_bits_every_time(rng):
     first, second = (rd.value_and_grad(net, x, y, device="cuda")[1].arrays() for _ in range(2))
     for name, array in first.items():
         np.testing.assert_array_equal(second[name], array)
+
+
+def grads(net, x, y):
+    return rd.value_and_grad(net, x, y, device="cuda")[1].arrays()
+
+
+@every_dtype
+def test_arrays_of_others_are_read_where_they_are(dtype, rng):
+    net, x = rd.GRU.random(64, 3, 2, rng=0, dtype=dtype), rng.standard_normal((33, 20, 3)).astype(dtype)
+    y, places = rng.standard_normal((33, 20, 2)).astype(dtype), {"numba": device.cuda.to_device}
+    if find_spec("torch") is not None:
+        import torch
+
+        if torch.cuda.is_available():
+            places["torch"] = lambda array: torch.tensor(array, device="cuda")
+    if find_spec("cupy") is not None:
+        import cupy
+
+        places["cupy"] = cupy.asarray
+    expected = grads(net, x, y)
+    for name, send in places.items():
+        for key, array in grads(net, send(x), send(y)).items():
+            np.testing.assert_array_equal(array, expected[key], err_msg=f"{name}, {key}")
+
+
+def test_no_bit_depends_on_the_memory(rng, monkeypatch):
+    from rnndyn import passes_cuda
+
+    net, x, y = rd.LSTM.random(64, 3, 2, rng=0), rng.standard_normal((33, 20, 3)), rng.standard_normal((33, 20, 2))
+    expected = grads(net, x, y)
+    monkeypatch.setattr(memory, "free_bytes", lambda: 3e6)  # some sequences
+    monkeypatch.setattr(passes_cuda, "free_bytes", lambda: 3e6)
+    for key, array in grads(net, x, y).items():
+        np.testing.assert_array_equal(array, expected[key], err_msg=key)

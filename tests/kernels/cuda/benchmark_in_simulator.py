@@ -1,0 +1,29 @@
+"""The benchmark's programs for a GPU in the simulator, against peers on the processor; test_simulator.py runs it."""
+
+import numpy as np
+import pytest
+
+from rnndyn.kernels.cuda import device
+
+if not device.SIMULATED:
+    pytest.skip("test_simulator.py runs it", allow_module_level=True)
+
+from studies.benchmark import peers, spectra  # noqa: E402
+from studies.benchmark.cuda import peers as there  # noqa: E402
+from studies.benchmark.run import check  # noqa: E402
+
+
+@pytest.mark.parametrize("cell", ["RNN", "GRU", "LSTM"])
+def test_passes(cell):
+    pytest.importorskip("torch")
+    given = peers.problem(cell, 3, 2, 2, "float64")
+    programs = {"rnndyn": there.Rnndyn, "run": there.FrontDoor, "torch": peers.Torch}
+    check({name: program.load(*given).results() for name, program in programs.items()})
+
+
+def test_spectra():
+    """Three steps: the errors of rounding have not grown."""
+    given = spectra.problem(3, 3, 2, 3)
+    found = spectra.by_rnndyn(*given, checked=False, device="cuda")()
+    expected = np.sort(spectra.Numpy.load(*given).calls["spectrum"]())[:, ::-1]
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)
