@@ -13,6 +13,7 @@ from rnndyn.kernels.cuda.device import BLOCKS, cuda, room_for, threads_for
 from rnndyn.kernels.cuda.forward import forward
 from rnndyn.kernels.cuda.forward import room_numbers as forward_numbers
 from rnndyn.kernels.cuda.product import TILE, affine, outer, tiles
+from rnndyn.kernels.cuda.tangent import derivatives
 from rnndyn.passes import WeightSums
 
 
@@ -57,6 +58,22 @@ def flat_states(s):
 def run_states(net, x, s0):
     """States (batch, time, state) after each input ``x`` (batch, time, input) from ``s0`` (batch, state)."""
     return Tape(net, x, s0, recorded=False).states[:, 1:]
+
+
+def room_for_derivatives(made, rows):
+    """Room for the local derivatives of :mod:`rnndyn.kernels.cuda.tangent`, of so many rows."""
+    shapes = (made.states, made.gates), (made.states, made.states), (made.gates,), (made.states,)
+    return tuple(cuda.device_array((rows, *shape, made.units), made.dtype) for shape in shapes)
+
+
+def local_derivatives(net, s, x):
+    """Derivatives of each unit's update, as :func:`rnndyn.passes.local_derivatives`."""
+    made = net.cuda_layout
+    tape = Tape(net, x[:, None], s)
+    D = room_for_derivatives(made, len(s))
+    if len(s):
+        derivatives[len(s), threads_for(made.units)](made.weights, tape.s, tape.a, D)
+    return (*(d.copy_to_host() for d in D), tape.last)
 
 
 class Tape:

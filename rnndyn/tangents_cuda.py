@@ -9,7 +9,7 @@ import numpy as np
 from rnndyn.kernels.cuda.device import cuda, room_for, threads_for
 from rnndyn.kernels.cuda.frames import grow, room_numbers
 from rnndyn.kernels.cuda.pack import layout
-from rnndyn.passes_cuda import flat_states, run_through
+from rnndyn.passes_cuda import flat_states, room_for_derivatives, run_through
 from rnndyn.tangents import Course, inputs_at
 
 RESOLVED = 4.0  # times S eps: the part of its length that a column must keep for its growth to be told from rounding
@@ -94,8 +94,7 @@ class DeviceFrames:
         made, (rows, _, columns) = stretch.made, self.Q.shape
         windows = -(-stretch.steps // interval)
         growth = np.ones((windows, rows, columns), made.dtype) if growth is None else growth
-        shapes = (made.states, made.gates), (made.states, made.states), (made.gates,), (made.states,)
-        D = tuple(cuda.device_array((rows, *shape, made.units), made.dtype) for shape in shapes)
+        D = room_for_derivatives(made, rows)
         pushed, before = (cuda.device_array(self.Q.shape, made.dtype) for _ in range(2))
         rates = cuda.device_array((rows, made.units if made.m[1] else 0, columns), made.dtype)
         squares = cuda.device_array((rows, 2, columns), made.dtype)
