@@ -9,7 +9,7 @@ import pytest
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["in_simulator.py", "spectra_in_simulator.py"])
+@pytest.mark.parametrize("name", ["in_simulator.py", "spectra_in_simulator.py", "points_in_simulator.py"])
 def test_kernels_in_the_simulator(name):
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     environment |= {"NUMBA_ENABLE_CUDASIM": "1", "NUMBA_DISABLE_JIT": "1"}
