@@ -22,8 +22,8 @@ def check_device(device):
     """
     if device == "cuda":
         raise DeviceError(
-            "device='cuda': only run, value_and_grad, train, lyapunov_spectrum and finite_time_exponents have kernels "
-            "for a GPU; use device='cpu' or 'auto' here"
+            "device='cuda': only run, value_and_grad, train, lyapunov_spectrum, finite_time_exponents, fixed_points "
+            "and jacobian_products have kernels for a GPU; use device='cpu' or 'auto' here"
         )
     if device not in ("cpu", "auto"):
         raise ValueError(f"device is {device!r}: 'cpu' or 'auto' is wanted")

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from rnndyn.devices import on_gpu
 from rnndyn.kernels.cpu.affine import affine
 from rnndyn.kernels.cpu.backward import backward
 from rnndyn.kernels.cpu.forward import forward
@@ -310,6 +311,10 @@ def local_derivatives(net, s, x):
     Returns ``Da`` (batch, component, pre-activation, unit), ``Ds`` (batch, component, component, unit) and those of the
     rate, ``Ra`` (batch, pre-activation, unit) and ``Rs`` (batch, component, unit), and the new states (batch, state).
     """
+    if on_gpu():
+        from rnndyn import passes_cuda
+
+        return passes_cuda.local_derivatives(net, s, x)
     tape = Tape(net, x[:, None], s)
     made, batch = net.layout, len(s)
     shapes = (made.states, made.gates), (made.states, made.states), (made.gates,), (made.states,)

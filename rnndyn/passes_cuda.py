@@ -19,6 +19,7 @@ from rnndyn.kernels.cuda.forward import forward
 from rnndyn.kernels.cuda.forward import room_numbers as forward_numbers
 from rnndyn.kernels.cuda.memory import fits, free_bytes, in_tiles, rows_within
 from rnndyn.kernels.cuda.product import TILE, affine, outer, tiles
+from rnndyn.kernels.cuda.tangent import derivatives
 from rnndyn.passes import WeightSums
 
 
@@ -90,12 +91,6 @@ def run_states(net, x, s0):
     return all_states(net, x, s0)[:, 1:]
 
 
-def room_for_derivatives(made, rows):
-    """Room for the local derivatives of :mod:`rnndyn.kernels.cuda.frames`, of so many rows."""
-    shapes = (made.states, made.gates), (made.states, made.states), (made.gates,), (made.states,)
-    return tuple(cuda.device_array((rows, *shape, made.units), made.dtype) for shape in shapes)
-
-
 class Record(NamedTuple):
     """What the adjoint needs of some sequences: inputs, and what :func:`run_through` gives; in device memory."""
 
@@ -103,6 +98,32 @@ class Record(NamedTuple):
     s: Any
     a: Any
     m: Any
+
+
+def room_for_derivatives(made, rows):
+    """Room for the local derivatives of :mod:`rnndyn.kernels.cuda.tangent`, of so many rows."""
+    shapes = (made.states, made.gates), (made.states, made.states), (made.gates,), (made.states,)
+    return tuple(cuda.device_array((rows, *shape, made.units), made.dtype) for shape in shapes)
+
+
+def local_derivatives(net, s, x):
+    """Derivatives of each unit's update, as :func:`rnndyn.passes.local_derivatives`."""
+    made, batch = net.cuda_layout, len(s)
+    shapes = (made.states, made.gates), (made.states, made.states), (made.gates,), (made.states,)
+    found = [np.empty((batch, *shape, made.units), made.dtype) for shape in shapes]
+    after = np.empty(s.shape, made.dtype)
+
+    def run(rows):
+        states, a, _ = run_through(made, on_device(x[rows][:, None]), s[rows], 1)
+        D = room_for_derivatives(made, len(states))
+        derivatives[len(states), threads_for(made.units)](made.weights, states, a, D)
+        for part, d in zip(found, D, strict=True):
+            part[rows] = d.copy_to_host()
+        after[rows] = flat_states(states)[:, -1]
+
+    numbers = (made.states + 1) * (made.states + made.gates) * made.units
+    in_tiles(batch, forward_bytes(made, 1, 1) + numbers * made.dtype.itemsize, run)
+    return *found, after
 
 
 class Tape:

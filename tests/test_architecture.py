@@ -31,6 +31,7 @@ LEVELS = [
         "passes_cuda",
         "passes_layer_norm",
         "roots",
+        "roots_cuda",
         "records",
         "readout",
         "losses",

@@ -54,7 +54,14 @@ class Pool:
         return distinct(self.equation, self.roots)
 
 
-def find(equation: Equation, box: Box | None, starts: np.ndarray, tol: float | None, rng: np.random.Generator) -> Found:
+def find(
+    equation: Equation,
+    box: Box | None,
+    starts: np.ndarray,
+    tol: float | None,
+    rng: np.random.Generator,
+    begun: tuple[np.ndarray, np.ndarray] | None = None,
+) -> Found:
     """All the fixed points that can be found.
 
     Newton steps from the starts come first. Piecewise-linear networks are searched by their codes too, small networks
@@ -74,6 +81,8 @@ def find(equation: Equation, box: Box | None, starts: np.ndarray, tol: float | N
         Bound on max |G|, or None for the rounding error.
     rng
         The generator to draw from.
+    begun
+        What `solve` gives for the starts, where that is known.
 
     Returns
     -------
@@ -81,7 +90,7 @@ def find(equation: Equation, box: Box | None, starts: np.ndarray, tol: float | N
         Points in a fixed order.
     """
     pool = Pool(equation, box)
-    states, converged = solve(equation, starts, tol)
+    states, converged = begun or solve(equation, starts, tol)
     count = pool.add(states[converged])
     if equation.period > 1:
         pool.add(_shorter(equation, box, starts, tol, rng))
@@ -146,7 +155,10 @@ def _shorter(equation: Equation, box: Box | None, starts, tol: float | None, rng
     """Points, each twice, of the cycles whose period is a proper divisor of p: of p / q for each prime q of p."""
     p = equation.period
     primes = [q for q in range(2, p + 1) if p % q == 0 and all(q % r for r in range(2, q))]
-    parts = [find(Equation(equation.net, equation.x, p // q, equation.scale), box, starts, tol, rng) for q in primes]
+    parts = [
+        find(Equation(equation.net, equation.x, p // q, equation.scale, equation.device), box, starts, tol, rng)
+        for q in primes
+    ]
     return np.repeat(np.concatenate([part.points for part in parts]), 2, axis=0)
 
 

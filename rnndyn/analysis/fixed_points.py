@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from copy import deepcopy
-from itertools import product
-from typing import TYPE_CHECKING, Any
+from itertools import product, repeat
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -15,12 +15,13 @@ from rnndyn.analysis.certificate import Certificate
 from rnndyn.analysis.completeness import Box, invariant_box
 from rnndyn.analysis.eigen import mode_types, nonnormality, spectrum, stability, time_constants, transient_growth
 from rnndyn.analysis.finding import find
-from rnndyn.analysis.newton import Equation
+from rnndyn.analysis.newton import Equation, solve_together
 from rnndyn.analysis.starts import visited
-from rnndyn.errors import check_device
+from rnndyn.devices import resolve_for
 from rnndyn.kernels.threads import small_matrices
 from rnndyn.networks.base import Network
 from rnndyn.networks.map import Map
+from rnndyn.networks.recurrent import CellNetwork
 from rnndyn.progress import progressing
 from rnndyn.validate import as_array, as_generator, as_integer, as_number
 
@@ -61,7 +62,9 @@ def fixed_points(
         Seed or Generator of the starts. The search of each network under each input begins with it as it is here, so it
         gives what it gives alone.
     device
-        "cpu".
+        "cpu"; "cuda" runs Newton's iteration for fixed points of networks of one cell on a GPU, the first starts of all
+        networks and inputs at once. Multiple shooting for cycles, every other search, certificates and eigenvalues stay
+        on the processor. "auto" takes the GPU where there is one that can.
     progress
         True shows a bar over the searches, one for each network and input; a callable is called with the number of
         those done and their total.
@@ -91,6 +94,9 @@ def fixed_points(
     ------
     TypeError, ValueError
         Naming the argument.
+    DeviceError
+        For ``device="cuda"`` without a usable GPU, and for networks that have no kernels there: `Map`, `Stack`,
+        `ClosedLoop` and `LayerNormLSTM`.
 
     Notes
     -----
@@ -100,6 +106,11 @@ def fixed_points(
     promise that all points are found. Cost O(starts (p + 1) S^3) per iteration, 5 to 20 of them; memory is bounded.
     Definition and use of fixed points in networks: [sussillo2013]_.
 
+    On a GPU one block of threads takes one start after the other, and GMRES with up to 32 vectors solves for each step
+    ([saad1986]_): O(S^2) for each vector. Memory there: the first starts of all searches, and some 40 S numbers for
+    each of 1024 blocks. No GPU has run this yet: the kernel is compiled without one, and compared with the processor's
+    in a simulator.
+
     Examples
     --------
     >>> from rnndyn.networks.elman import Elman
@@ -107,18 +118,26 @@ def fixed_points(
     >>> ds.state.values.ravel().round(6).tolist(), ds.stability.values.tolist(), ds.attrs["index_sum"]
     ([-0.957504, 0.0, 0.957504], ['stable', 'unstable', 'stable'], 1)
     """
-    check_device(device)
-    call = {name: value for name, value in locals().items() if name not in ("net", "progress")}
     nets = front.networks(net)
+    device = resolve_for(device, isinstance(nets[0], CellNetwork), f"the search of a {type(nets[0]).__name__}")
+    call = {name: value for name, value in locals().items() if name not in ("net", "nets", "progress")}
     inputs, several = front.constant_inputs(nets[0], input)
     period, rng = as_integer(period, "period", minimum=1), as_generator(rng)
     tol = None if tol is None else as_number(tol, "tol", above=0)
     searches = list(product(range(len(nets)), range(len(inputs))))
     # The last takes the caller's own generator, which so moves on.
     rngs = [*(deepcopy(rng) for _ in searches[1:]), rng]
-    work = progressing(list(zip(searches, rngs, strict=True)), progress, "fixed points")
+    doubles = [one if isinstance(one, Map) else one.astype("float64") for one in nets]
+    posed: Iterable[Search] = (
+        _search(doubles[k], inputs[j], starts, period, own, device) for (k, j), own in zip(searches, rngs, strict=True)
+    )
+    begun: Iterable = repeat(None)
     with small_matrices(period * nets[0].state_size):
-        found = [_of_one(nets[k], inputs[j], starts, period, tol, own) for (k, j), own in work]
+        if device == "cuda" and period == 1:
+            posed = list(posed)
+            begun = solve_together([search.equation for search in posed], [search.starts for search in posed], tol)
+        work = zip(progressing(searches, progress, "fixed points"), posed, begun, strict=False)
+        found = [_of_one(search, states, tol) for _, search, states in work]
     data = {name: np.concatenate([variables[name] for variables, _ in found]) for name in found[0][0]}
     attrs = {name: [values[name] for _, values in found] for name in found[0][1]}
     of_point = np.repeat(searches, [len(variables["residual"]) for variables, _ in found], axis=0)
@@ -132,12 +151,18 @@ def fixed_points(
     return schema.build("fixed_points", data, net=front.plural(net), call=call, attrs=attrs)
 
 
-def _of_one(
-    net: Network, x: np.ndarray | None, starts: Any, period: int, tol: float | None, rng: np.random.Generator
-) -> tuple[dict, dict]:
-    """Variables and attrs of the result for one network under one input."""
-    if not isinstance(net, Map):
-        net = net.astype("float64")
+class Search(NamedTuple):
+    """What is sought, where all of it lies, the starts (n, S), and the generator to draw from."""
+
+    equation: Equation
+    box: Box | None
+    starts: np.ndarray
+    rng: np.random.Generator
+
+
+def _search(
+    net: Network, x: np.ndarray | None, starts: Any, period: int, rng: np.random.Generator, device: str
+) -> Search:
     x = None if x is None else x.astype(np.float64)
     box = invariant_box(net, Box(*[np.zeros(0) if x is None else x] * 2))
     with np.errstate(over="ignore", invalid="ignore"):
@@ -147,8 +172,14 @@ def _of_one(
             first = visited(net, x, as_integer(starts, "starts", minimum=1), rng)
             first = first if box is None else box.fold(first)
         scale = float(np.median(np.abs(first).max(axis=1))) if isinstance(net, Map) and len(first) else 1.0
-        equation = Equation(net, x, period, scale or 1.0)
-        found = find(equation, box, first, tol, rng)
+    return Search(Equation(net, x, period, scale or 1.0, device), box, first, rng)
+
+
+def _of_one(search: Search, begun: tuple | None, tol: float | None) -> tuple[dict, dict]:
+    """Variables and attrs of the result of one search, whose first states may be known."""
+    equation, box, first, rng = search
+    with np.errstate(over="ignore", invalid="ignore"):
+        found = find(equation, box, first, tol, rng, begun)
     variables = _variables(equation, found.points, found.certificate)
     attrs = {
         "n_starts": len(first),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,16 +11,17 @@ from rnndyn import dynamics, schema
 from rnndyn.analysis import front, paths
 from rnndyn.analysis.graded import Product, log_singular_values
 from rnndyn.analysis.slopes import log_slope
-from rnndyn.errors import check_device
+from rnndyn.devices import resolve_for, running_on
 from rnndyn.frontdoor import as_sequences
 from rnndyn.networks.base import Network
 from rnndyn.schema import Status
+from rnndyn.tangents import walked
 from rnndyn.validate import as_integer
 
 if TYPE_CHECKING:
     from xarray import Dataset
 
-CHUNK_ELEMENTS = 1_000_000  # of the products whose singular values are computed together
+CHUNK_ELEMENTS = 1_000_000  # of the Jacobians, and of the products whose singular values are, computed together
 PATHS: dict[str, Callable[[paths.Split], np.ndarray]] = {
     "log_direct_path": paths.Split.log_direct,
     "log_direct_norm": lambda split: split.log_direct().max(axis=1),
@@ -52,7 +53,9 @@ def jacobian_products(
     every
         Report every so many steps, and the last; the product takes them all.
     device
-        "cpu".
+        "cpu"; "cuda" computes the states, and the derivatives of each unit's update that the Jacobians are made of, on
+        a GPU, for networks of one cell and a `Stack` of them; products and singular values stay on the processor.
+        "auto" takes the GPU where there is one that can.
 
     Returns
     -------
@@ -80,6 +83,9 @@ def jacobian_products(
     ------
     TypeError, ValueError
         Naming the argument.
+    DeviceError
+        For ``device="cuda"`` without a usable GPU, and for networks that have no kernels there: `Map`, `ClosedLoop` and
+        `LayerNormLSTM`.
 
     Notes
     -----
@@ -97,15 +103,16 @@ def jacobian_products(
     >>> (ds.log_norm / ds.time / np.log(2)).values.round(9).tolist()
     [1.0, 1.0, 1.0]
     """
-    check_device(device)
-    call = {name: value for name, value in locals().items() if name != "net"}
     nets = front.networks(net)
+    device = resolve_for(device, bool(paths.names(nets[0])), f"the run of a {type(nets[0]).__name__}")
+    call = {name: value for name, value in locals().items() if name not in ("net", "nets")}
     every = as_integer(every, "every", minimum=1)
     x, s0, steps, single = as_sequences(nets[0], inputs, initial_state, steps)
     if not steps:
         raise ValueError("steps is 0: a product of at least one Jacobian is wanted")
     times = np.array([t for t in range(1, steps + 1) if t % every == 0 or t == steps])
-    results = [_along(one, x, s0, times) for one in nets]
+    with running_on(device):
+        results = [_along(one, x, s0, times) for one in nets]
     data = {name: np.stack([result[name] for result in results]) for name in results[0]}
     for axis, kept in ((1, not single), (0, isinstance(front.plural(net), list))):
         if not kept:
@@ -125,13 +132,10 @@ def _along(net: Network, x: np.ndarray | None, s: np.ndarray, times: np.ndarray)
     values: list[np.ndarray] = []
     kept: dict[str, list[np.ndarray]] = {name: [] for name in ("bound", *(PATHS if split else ()))}
     with np.errstate(over="ignore", invalid="ignore"):
-        for t in range(1, times[-1] + 1):
-            x_t = None if x is None else np.ascontiguousarray(x[:, t - 1])
-            D, R = dynamics.split_jacobian(net, s, x_t) if split else (0.0, dynamics.jacobian(net, s, x_t))
-            s = dynamics.step(net, s, x_t)
-            lost = ~(np.isfinite(D + R).all(axis=(1, 2)) & np.isfinite(s).all(axis=1))
+        for t, (D, R, after) in enumerate(_linearised(net, x, s, times[-1]), 1):
+            lost = ~(np.isfinite(D + R).all(axis=(1, 2)) & np.isfinite(after).all(axis=1))
             diverged_at[lost] = np.minimum(diverged_at[lost], t)
-            s, lost = np.where(lost[:, None], 0, s).astype(net.dtype), lost[:, None, None]
+            lost = lost[:, None, None]
             D, R = np.where(lost, np.eye(size), D), np.where(lost, 0, R)
             product.push(D + R)
             bound = bound + log_slope(net, D + R)
@@ -155,6 +159,31 @@ def _along(net: Network, x: np.ndarray | None, s: np.ndarray, times: np.ndarray)
     status = np.where(product.unresolved, Status.ILL_CONDITIONED, Status.OK)
     status[gone.any(axis=1)] = Status.DIVERGED
     return data | {"status": status}
+
+
+def _linearised(net: Network, x: np.ndarray | None, s: np.ndarray, steps: int) -> Iterator[tuple]:
+    """Direct and recurrent part (B, S, S) of the Jacobian of each step, and the state (B, S) after it.
+
+    Where there is no telling the parts, the first is zero. States that have left the range of numbers count as zero
+    before the next step. Many steps are taken at a time.
+    """
+    batch, size = s.shape
+    many = max(1, CHUNK_ELEMENTS // (batch * size * size))
+    for start in range(0, steps, many):
+        count = min(many, steps - start)
+        given = None if x is None else np.ascontiguousarray(x[:, start : start + count])
+        after = walked(net, given, s, count).swapaxes(0, 1)
+        finite = np.where(np.isfinite(after).all(axis=2, keepdims=True), after, after.dtype.type(0))
+        before = np.concatenate([s[None], finite[:-1]]).reshape(count * batch, size)
+        rows = None if given is None else np.ascontiguousarray(given.swapaxes(0, 1)).reshape(count * batch, -1)
+        parts = dynamics.split_jacobian(net, before, rows) if paths.names(net) else _whole(net, before, rows)
+        yield from zip(*(part.reshape(count, batch, size, size) for part in parts), after, strict=True)
+        s = np.ascontiguousarray(finite[-1])
+
+
+def _whole(net: Network, s: np.ndarray, x: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    J = dynamics.jacobian(net, s, x)
+    return np.zeros_like(J), J
 
 
 def _values(products: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:

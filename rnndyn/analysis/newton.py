@@ -16,6 +16,7 @@ ITERATIONS = 200
 BATCH_ELEMENTS = 4_000_000  # of the Jacobians that are held at once
 ROUGH = 3e-7  # |G| times sqrt(S) at which single precision has done its part
 ALMOST = 1e-9  # |G| times sqrt(S) from which on Newton steps with a matrix may reach the rounding error
+ALIKE = 1e-9  # double-precision states within this, times the scale, are judged as one
 NEIGHBOURS = 0.03  # single-precision states within this, times the scale, are tried as one root
 TOGETHER = 1e-4  # and within this they are taken as one
 
@@ -50,10 +51,12 @@ class Equation:
         p.
     scale
         Size of a typical state component.
+    device
+        "cuda": `solve` sends the starts of fixed points of a cell network to a GPU.
     """
 
-    def __init__(self, net, x: np.ndarray | None, period: int, scale: float) -> None:
-        self.net, self.x, self.period, self.scale = net, x, period, scale
+    def __init__(self, net, x: np.ndarray | None, period: int, scale: float, device: str = "cpu") -> None:
+        self.net, self.x, self.period, self.scale, self.device = net, x, period, scale, device
 
     def at(self, states: np.ndarray) -> Point:
         """Value, Jacobian and rounding error.
@@ -122,7 +125,7 @@ def solve(equation: Equation, starts: np.ndarray, tol: float | None) -> tuple[np
     descent ([levenberg1944]_, [marquardt1963]_). A start is finished when |G| is within its own rounding error and no
     full Newton step lowers it any more (or when it is within `tol`), and leaves the batch. Many starts of one cell
     network first go most of the way in single precision, without matrices (`rnndyn.roots`); of those that lead to one
-    root one goes on in double precision, for all.
+    root one goes on in double precision, for all. On a GPU each goes all the way in double precision.
 
     Parameters
     ----------
@@ -139,9 +142,61 @@ def solve(equation: Equation, starts: np.ndarray, tol: float | None) -> tuple[np
         The last states, and which of them have converged. No start influences another.
     """
     with small_matrices(starts.shape[1]):
+        if equation.period == 1 and equation.device == "cuda":
+            return solve_together([equation], [starts], tol)[0]
         if equation.period == 1 and roots.applies(equation.net, starts):
             return _solve_many(equation, starts, tol)
         return _solve_dense(equation, starts, tol)
+
+
+def solve_together(
+    equations: list[Equation], starts: list[np.ndarray], tol: float | None
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Roots of several equations at once, on a GPU.
+
+    Parameters
+    ----------
+    equations
+        For fixed points of cell networks of one class and size, of the same scale.
+    starts
+        Of each equation, (n, S).
+    tol
+        As in `solve`.
+
+    Returns
+    -------
+    list of pairs
+        As `solve` gives them, for each equation. The processor judges the last states, and goes on with those that came
+        near a root but not within their rounding error.
+    """
+    from rnndyn import roots_cuda  # imports CUDA
+
+    nets = list({id(equation.net): equation.net for equation in equations}.values())
+    place = {id(net): n for n, net in enumerate(nets)}
+    counts = [len(some) for some in starts]
+    of = np.repeat([place[id(equation.net)] for equation in equations], counts)
+    inputs = [np.zeros(0) if equation.x is None else equation.x for equation in equations]
+    size = np.sqrt(starts[0].shape[1]) * equations[0].scale
+    states, left = roots_cuda.newton_from(
+        nets, of, np.repeat(inputs, counts, axis=0), np.concatenate(starts), EPS * size
+    )
+    ends = np.cumsum(counts)[:-1]
+    parts = zip(equations, np.split(states, ends), np.split(left, ends), strict=True)
+    return [_judged(equation, some, lengths, tol) for equation, some, lengths in parts]
+
+
+def _judged(
+    equation: Equation, states: np.ndarray, left: np.ndarray, tol: float | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """States, and which are roots, of those with these |G|; Newton steps with a matrix take the last doubtful ones."""
+    converged = np.zeros(len(states), bool)
+    near = np.flatnonzero(left <= ALMOST * np.sqrt(states.shape[1]) * equation.scale)
+    label, chosen = _groups(states[near], ALIKE * equation.scale)
+    some = states[near[chosen]]
+    good = _near_enough(equation, some, tol)
+    some[~good], good[~good] = _solve_dense(equation, some[~good], tol)
+    states[near], converged[near] = some[label], good[label]
+    return states, converged
 
 
 def _solve_many(equation: Equation, starts: np.ndarray, tol: float | None) -> tuple[np.ndarray, np.ndarray]:

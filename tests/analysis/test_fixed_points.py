@@ -10,6 +10,7 @@ from cases import SMOOTH
 
 import rnndyn as rd
 from rnndyn.analysis.completeness import missing_estimate
+from rnndyn.kernels.cuda.device import problem
 
 
 def scalar(w, b=0.0):
@@ -371,9 +372,20 @@ def test_chao():
         ({"input": np.empty((0, 0))}, ValueError, "input .* at least one"),
         ({"input": np.empty((2, 2, 0))}, ValueError, "input"),
         ({"rng": "seed"}, TypeError, "rng"),
-        ({"device": "cuda"}, rd.DeviceError, "cuda"),
+        ({"device": "gpu"}, ValueError, "device"),
     ],
 )
 def test_wrong_arguments_are_named(options, error, words):
     with pytest.raises(error, match=words):
         rd.fixed_points(scalar(0.5), **options)
+
+
+@pytest.mark.parametrize("kind", ["cell", "Map"])
+def test_a_gpu_that_is_not_there_or_not_able(kind):
+    if kind == "cell" and problem() is None:
+        pytest.skip("there is a GPU")
+    net = scalar(0.5) if kind == "cell" else rd.Map(lambda s, x, p: 0.5 * s, 1)
+    with pytest.raises(
+        rd.DeviceError, match="device='cuda'" if kind == "cell" else "search of a Map.*use device='cpu'"
+    ):
+        rd.fixed_points(net, device="cuda")

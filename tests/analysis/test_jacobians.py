@@ -8,7 +8,9 @@ from cases import COUPLED, FAMILIES
 
 import rnndyn as rd
 from rnndyn import dynamics
+from rnndyn.analysis import jacobians
 from rnndyn.analysis.graded import Product, log_singular_values
+from rnndyn.kernels.cuda.device import problem
 
 
 def precise(jacobians):
@@ -281,6 +283,43 @@ def test_divergence_is_a_status():
     ds = rd.jacobian_products(net, steps=40, initial_state=[[0.3], [2.0]])
     assert ds.status.values.tolist() == [0, 2]
     assert np.isfinite(ds.log_norm[0]).all() and np.isnan(ds.log_norm[1, -1]) and np.isfinite(ds.log_norm[1, 0])
+
+
+@pytest.mark.parametrize("name", ["lstm", "map", "stack"])
+def test_it_does_not_matter_how_many_steps_are_taken_at_a_time(name, rng, monkeypatch):
+    """Also of runs that leave the range of numbers, between two stretches or within one.
+
+    Jacobians are the same to the last bit; products whose singular values are computed together share their sweeps.
+    """
+    if name == "map":
+        net, start = (
+            rd.Map(lambda s, x, p: (4 * s[0] * (1 - s[0]), s[1] + x[0]), 2, input_size=1),
+            [[0.3, 0], [9, 1e300]],
+        )
+    elif name == "stack":
+        net = rd.Stack([rd.GRU.random(2, 1, rng=0), rd.Elman.random(2, 2, activation="relu", gain=1e30, rng=1)])
+        start = np.ones((2, 4))
+    else:
+        net, start = rd.LSTM.random(2, 1, rng=0), np.ones((2, 4))
+    x = rng.standard_normal((2, 17, 1))
+    together = rd.jacobian_products(net, x, initial_state=start)
+    for steps in (1, 5):
+        monkeypatch.setattr(jacobians, "CHUNK_ELEMENTS", steps * 2 * net.state_size**2)
+        apart = rd.jacobian_products(net, x, initial_state=start)
+        for variable in together:
+            np.testing.assert_allclose(apart[variable], together[variable], rtol=1e-15, atol=1e-14)
+    assert together.status.values.tolist() == {"lstm": [0, 0], "map": [0, 2], "stack": [2, 2]}[name]
+
+
+@pytest.mark.parametrize("kind", ["cell", "Map"])
+def test_a_gpu_that_is_not_there_or_not_able(kind):
+    net = rd.Linear(None, np.eye(2)) if kind == "cell" else rd.Map(lambda s, x, p: 0.5 * s, 2)
+    if kind == "cell" and problem() is None:
+        pytest.skip("there is a GPU")
+    with pytest.raises(rd.DeviceError, match="device='cuda'" if kind == "cell" else "run of a Map.*use device='cpu'"):
+        rd.jacobian_products(net, steps=2, device="cuda")
+    with pytest.raises(ValueError, match="device is 'gpu'"):
+        rd.jacobian_products(net, steps=2, device="gpu")
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ as the forward pass: weights are read once for a group of starts. A start that i
 import numpy as np
 from numba import prange
 
+from rnndyn.kernels import least_squares
 from rnndyn.kernels.cpu.forward import drive, recurrent, step
 from rnndyn.kernels.cpu.tangent import differentiate
 from rnndyn.kernels.dispatch import (
@@ -18,11 +19,11 @@ from rnndyn.kernels.dispatch import (
 )
 from rnndyn.kernels.jit import kernel, routine
 from rnndyn.kernels.lanes import load, store, total
+from rnndyn.kernels.least_squares import ENOUGH_LOWER, LOOSE, SHORTEST, TIGHT
 from rnndyn.kernels.tile import block
 
-SHORTEST, ENOUGH_LOWER = 1 / 64, 1e-4  # smallest part of a step; wanted fall of the length of G, for a whole step
 FEW = 2  # gathered rows that are taken one by one, not as a tile
-LOOSE, TIGHT = 0.1, 1e-2  # how far GMRES lowers the residual, far from a solution and near it
+rotate, solve_triangle = routine(least_squares.rotate), routine(least_squares.solve_triangle)
 
 
 @routine
@@ -132,24 +133,6 @@ def orthogonalise(V, i, j, H):
 
 
 @routine
-def rotate(H, i, j, length, turns, e):
-    """Rotate the new column of the least-squares problem into triangular form; what is left of the residual returns."""
-    for k in range(j):
-        above, below = H[i, k, j], H[i, k + 1, j]
-        H[i, k, j] = turns[i, k, 0] * above + turns[i, k, 1] * below
-        H[i, k + 1, j] = turns[i, k, 0] * below - turns[i, k, 1] * above
-    size = (H[i, j, j] * H[i, j, j] + length * length) ** 0.5
-    if size > 0:
-        turns[i, j, 0], turns[i, j, 1] = H[i, j, j] / size, length / size
-    else:
-        turns[i, j, 0], turns[i, j, 1] = 1, 0
-    H[i, j, j] = size
-    e[i, j + 1] = -turns[i, j, 1] * e[i, j]
-    e[i, j] = turns[i, j, 0] * e[i, j]
-    return abs(e[i, j + 1])
-
-
-@routine
 def directions(p, V, s, u, m, Da, Ds, Ra, Rs, H, turns, e, todo, size, used, chosen, lo, hi):
     """Newton directions of the rows to do: ``(J - I) d = -G`` with G in vector 0; ``d`` is left in the last vector."""
     last = V.shape[1] - 1
@@ -176,10 +159,7 @@ def directions(p, V, s, u, m, Da, Ds, Ra, Rs, H, turns, e, todo, size, used, cho
     for i in range(lo, hi):
         if todo[i]:
             count = abs(used[i])
-            for k in range(count - 1, -1, -1):
-                for q in range(k + 1, count):
-                    e[i, k] -= H[i, k, q] * e[i, q]
-                e[i, k] = e[i, k] / H[i, k, k] if H[i, k, k] != 0 else 0
+            solve_triangle(H, i, count, e)
             for c in range(V.shape[2]):
                 for n in range(V.shape[3]):
                     d = e[i, 0] * load(V, (i, 0, c, n, 0))

@@ -13,10 +13,10 @@ def room_numbers(layout):
 
 
 @cuda.jit(device=True)
-def add_product(total, W, slot, j, vector, start):
-    """``total + W v`` of one pre-activation of unit ``j``, with ``v`` from ``vector[start]`` on."""
+def add_product(total, W, slot, j, vector):
+    """``total + W v`` of one pre-activation of unit ``j``."""
     for i in range(W.shape[1]):
-        total += W[slot, i, j] * vector[start + i]
+        total += W[slot, i, j] * vector[i]
     return total
 
 
@@ -26,6 +26,36 @@ def network_of(p, r, rows):
     return r * p.b.shape[0] // rows
 
 
+@cuda.jit(device=True)
+def step(k, p, n, x, s, a, m, r, t, h, rates):
+    """States of row ``r`` at time ``t + 1`` by network ``n``, from those at time ``t`` and the inputs ``x`` then.
+
+    Each thread owns every so many units; ``h`` holds the hidden states at time ``t`` where all threads see them, and
+    ``rates`` is room for the rates.
+    """
+    unit, stride, now = cuda.threadIdx.x, cuda.blockDim.x, t % a.shape[1]
+    W_x, W_h, W_m, b, q = p.W_x[n], p.W_h[n], p.W_m[n], p.b[n], p.q[n]
+    first_x, count_x, first_h, count_h, first_m, count_m = slots(k)
+    for j in range(unit, s.shape[3], stride):
+        for slot in range(a.shape[2]):
+            total = b[slot, j]
+            if first_x <= slot < first_x + count_x:
+                total = add_product(total, W_x, slot - first_x, j, x)
+            if first_h <= slot < first_h + count_h:
+                total = add_product(total, W_h, slot - first_h, j, h)
+            a[r, now, slot, j] = total
+        if count_m > 0:
+            scatter(m, (r, now, j), 2, (rate(k, pre_activations(k, a, r, now, j), states(k, s, r, t, j)),))
+            rates[j] = m[r, now, j]
+    if count_m > 0:
+        cuda.syncthreads()
+    for j in range(unit, s.shape[3], stride):
+        for slot in range(first_m, first_m + count_m):
+            a[r, now, slot, j] = add_product(a[r, now, slot, j], W_m, slot - first_m, j, rates)
+        fresh = update(k, pre_activations(k, a, r, now, j), states(k, s, r, t, j), parameters(k, q, j))
+        scatter(s, (r, t + 1, 0, j), 2, fresh)
+
+
 @cuda.jit
 def forward(p, x, s0, s, a, m, spilled):
     """Run from the states ``s0`` through all times of ``x``; one block of threads takes one sequence.
@@ -33,37 +63,19 @@ def forward(p, x, s0, s, a, m, spilled):
     The sequences ``x`` (sequence, time, input) go through each of the networks ``p``, and the rows of a batch are those
     of the first network, then those of the next. ``s0`` (batch, 1, component, unit) come first in ``s`` (batch, time +
     1, component, unit) as well; ``a`` (batch, time, pre-activation, unit) and ``m`` (batch, time, unit) are the tape,
-    or room for a single time. Each thread owns every so many units. What the others need of them is in shared memory,
-    or in ``spilled`` (batch, number) where it does not fit.
+    or room for a single time. What the threads need of one another is in shared memory, or in ``spilled`` (batch,
+    number) where it does not fit.
     """
     r, unit, stride = cuda.blockIdx.x, cuda.threadIdx.x, cuda.blockDim.x
-    k, units, n = kind(p), s.shape[3], network_of(p, r, s.shape[0])
-    W_x, W_h, W_m, b, q, inputs = p.W_x[n], p.W_h[n], p.W_m[n], p.b[n], p.q[n], x[r % x.shape[0]]
-    first_x, count_x, first_h, count_h, first_m, count_m = slots(k)
+    k, units, n, inputs = kind(p), s.shape[3], network_of(p, r, s.shape[0]), x[r % x.shape[0]]
     room = spilled[r] if spilled.shape[1] > 0 else cuda.shared.array(0, s.dtype)
     for j in range(unit, units, stride):
         scatter(s, (r, 0, 0, j), 2, states(k, s0, r, 0, j))
         room[j] = s[r, 0, 0, j]
     cuda.syncthreads()
     for t in range(x.shape[1]):
-        now, old, new, rates = t % a.shape[1], t % 2 * units, (t + 1) % 2 * units, 2 * units
+        old, new = t % 2 * units, (t + 1) % 2 * units
+        step(k, p, n, inputs[t], s, a, m, r, t, room[old : old + units], room[2 * units :])
         for j in range(unit, units, stride):
-            for slot in range(a.shape[2]):
-                total = b[slot, j]
-                if first_x <= slot < first_x + count_x:
-                    total = add_product(total, W_x, slot - first_x, j, inputs[t], 0)
-                if first_h <= slot < first_h + count_h:
-                    total = add_product(total, W_h, slot - first_h, j, room, old)
-                a[r, now, slot, j] = total
-            if count_m > 0:
-                scatter(m, (r, now, j), 2, (rate(k, pre_activations(k, a, r, now, j), states(k, s, r, t, j)),))
-                room[rates + j] = m[r, now, j]
-        if count_m > 0:
-            cuda.syncthreads()
-        for j in range(unit, units, stride):
-            for slot in range(first_m, first_m + count_m):
-                a[r, now, slot, j] = add_product(a[r, now, slot, j], W_m, slot - first_m, j, room, rates)
-            fresh = update(k, pre_activations(k, a, r, now, j), states(k, s, r, t, j), parameters(k, q, j))
-            scatter(s, (r, t + 1, 0, j), 2, fresh)
             room[new + j] = s[r, t + 1, 0, j]
         cuda.syncthreads()

@@ -43,11 +43,12 @@ def packed(cell, dtype):
     return types.NamedTuple([types.Array(dtype, axes, "C") for axes in (4, 4, 4, 4, 4, 4, 3, 3)], cell)
 
 
-def check(ptx, dtype):
+def check(ptx, dtype, computes=True):
     """All in registers, without calls; and a float32 network computes nothing in float64, where it would be slow."""
     assert ".entry" in ptx
     assert "call" not in ptx and ".local" not in ptx
-    assert (re.search(r"\.f64\b", ptx) is None) == (dtype == types.float32)
+    double = re.search(r"\.f64\b", ptx) is not None
+    assert double == (dtype == types.float64) or not (double or computes)
 
 
 @needs_numba_cuda
@@ -68,13 +69,21 @@ def test_backward_compiles(cell, dtype, ptx):
     check(ptx(backward, packed(cell, dtype), *((dtype, axes) for axes in (3, 4, 4, 4, 3, 4, 2))), dtype)
 
 
+def arrays(dtype, *axes):
+    return types.Tuple([types.Array(dtype, number, "C") for number in axes])
+
+
+def local_derivatives(dtype):
+    return arrays(dtype, 4, 4, 3, 3)
+
+
 @needs_numba_cuda
 @every_dtype
 @every_cell
 def test_frames_compile(cell, dtype, ptx):
     from rnndyn.kernels.cuda.frames import grow
 
-    tape, D = ((dtype, 4), (dtype, 4)), types.Tuple([types.Array(dtype, axes, "C") for axes in (4, 4, 3, 3)])
+    tape, D = ((dtype, 4), (dtype, 4)), local_derivatives(dtype)
     room = ((dtype, axes) for axes in (3, 3, 3, 3, 3, 1, 3))  # Q, pushed, before, rates, squares, limits, growth
     counts = (types.int64, 1), (types.bool_, 1), types.int64
     check(ptx(grow, packed(cell, dtype), *tape, D, *room, *counts, (dtype, 2)), dtype)
@@ -86,6 +95,28 @@ def test_the_search_for_bad_numbers_compiles(dtype, ptx):
     from rnndyn.kernels.cuda.finite import find
 
     check(ptx(find, (dtype, 1), (types.int64, 1)), dtype)
+
+
+@needs_numba_cuda
+@every_dtype
+@every_cell
+def test_derivatives_compile(cell, dtype, ptx):
+    from rnndyn.kernels.cuda.tangent import derivatives
+
+    compiled = ptx(derivatives, packed(cell, dtype), (dtype, 4), (dtype, 4), local_derivatives(dtype))
+    check(compiled, dtype, computes=False)  # those of a linear network are constants
+
+
+@needs_numba_cuda
+@every_cell
+def test_newton_compiles(cell, ptx):
+    """In float64 only, as fixed points are sought."""
+    from rnndyn.kernels.cuda.newton import newton
+
+    dtype = types.float64
+    starts = (types.int64, 1), (dtype, 2), (dtype, 2), (dtype, 1)  # of, x, found, lengths
+    room = (dtype, 4), (dtype, 4), (dtype, 3), local_derivatives(dtype), (dtype, 4), (dtype, 3), arrays(dtype, 3, 3, 2)
+    check(ptx(newton, packed(cell, dtype), *starts, *room, types.float64, types.int64), dtype)
 
 
 @needs_numba_cuda

@@ -69,6 +69,54 @@ def test_spectra_with_more_columns_than_threads(dtype, rng):
     np.testing.assert_allclose(there.exponent, here.exponent, rtol=0, atol=1e2 * TOLERANCE[dtype])
 
 
+@pytest.mark.parametrize("case", FAMILIES, ids=lambda case: case.name)
+def test_newton_steps_end_at_roots(case, rng):
+    """Far more starts than blocks at once; as many as on the processor end at a root, and each of them to rounding."""
+    from rnndyn import dynamics, roots, roots_cuda
+
+    nets, inputs = [case.network(rng, 37, 5) for _ in range(2)], rng.standard_normal((2, 5))
+    of, starts = np.arange(3000) % 2, rng.uniform(-1, 1, (3000, nets[0].state_size))
+    states, left = roots_cuda.newton_from(nets, of, inputs[of], starts, 1e-14)
+    for n, net in enumerate(nets):
+        own, x = states[of == n], inputs[of[of == n]]
+        length = np.linalg.norm(dynamics.step(net, own, x) - own, axis=1)
+        np.testing.assert_allclose(left[of == n], length, rtol=1e-6, atol=1e-13 * (1 + np.abs(own).max()))
+        found = roots.newton_from(net, inputs[n], starts[of == n], 1e-14)[1]
+        # The processor has half the rounds, and near-equal steps may part ways in flat places.
+        assert (left[of == n] < 1e-12).mean() >= (found < 1e-12).mean() - 0.05
+
+
+@pytest.mark.parametrize("make", [rd.Elman, rd.GRU, rd.LSTM], ids=lambda make: make.__name__)
+def test_fixed_points_agree(make):
+    nets, inputs = [make.random(20, 2, gain=1.2, rng=n) for n in range(2)], np.array([[0.5, 0.0], [-1.0, 1.0]])
+    there, here = (rd.fixed_points(nets, inputs, starts=512, rng=0, device=name) for name in ("cuda", "cpu"))
+    assert there.sizes == here.sizes
+    np.testing.assert_allclose(there.state, here.state, rtol=0, atol=1e-10)
+    np.testing.assert_array_equal(there.status, here.status)
+
+
+@every_dtype
+@pytest.mark.parametrize("case", FAMILIES, ids=lambda case: case.name)
+def test_derivatives_agree(case, dtype, rng):
+    from rnndyn import dynamics
+    from rnndyn.devices import running_on
+
+    net = case.network(rng, 300, 5, dtype=dtype)  # more units than threads
+    s, x = (rng.standard_normal((3, size)).astype(dtype) for size in (net.state_size, 5))
+    with running_on("cuda"):
+        there = dynamics.split_jacobian(net, s, x)
+    for ours, theirs in zip(there, dynamics.split_jacobian(net, s, x), strict=True):
+        close(ours, theirs)
+
+
+def test_products_of_jacobians_agree(rng):
+    nets, x = [rd.LSTM.random(20, 2, rng=n) for n in range(2)], rng.standard_normal((3, 10, 2))
+    there, here = (rd.jacobian_products(nets, x, device=device) for device in ("cuda", "cpu"))
+    # J is the same to 1e-15; the sum of the condition numbers of ten of them, some 1e3 each, decides.
+    np.testing.assert_allclose(there.log_singular_value, here.log_singular_value, rtol=0, atol=1e-9)
+    np.testing.assert_allclose(there.log_recurrent_norm, here.log_recurrent_norm, rtol=0, atol=1e-10)
+
+
 def test_the_same_bits_every_time(rng):
     net, x, y = rd.GRU.random(64, 3, 2, rng=0), rng.standard_normal((33, 20, 3)), rng.standard_normal((33, 20, 2))
     first, second = (rd.value_and_grad(net, x, y, device="cuda")[1].arrays() for _ in range(2))
