@@ -326,7 +326,7 @@ def _through_output(net, y, dz):
 @start.register
 def _(net: EncoderDecoder, given):
     blank = np.zeros((len(given), net.encoder.state_size), net.dtype)
-    return np.ascontiguousarray(forward(net.encoder, given, blank, given.shape[1])[:, -1])
+    return forward(net.encoder, given.x, blank, given.x.shape[1], given.ends)[np.arange(len(given)), given.ends - 1]
 
 
 @forward.register

@@ -216,9 +216,15 @@ class EncoderDecoderTape:
 
 @pull_start.register
 def _(net: EncoderDecoder, given, adjoint, sums):
-    window = Window(0, 0, given.shape[1])
-    tape = record(net.encoder, given, np.zeros_like(adjoint), window, None)
-    tape.pull(np.zeros_like(tape.hidden), adjoint, sums.encoder)
+    stops = np.unique(given.ends)
+    states = forward(net.encoder, given.x, np.zeros_like(adjoint), stops[-1]) if len(stops) > 1 else None
+    below = np.zeros_like(adjoint)
+    # Backward from end to end; where a source ends, the adjoint of its last state sets in.
+    for begin, stop in zip([0, *stops[:-1]][::-1], stops[::-1], strict=True):
+        below = np.where((given.ends == stop)[:, None], adjoint, below)
+        s = np.ascontiguousarray(states[:, begin - 1]) if begin else np.zeros_like(adjoint)
+        tape = record(net.encoder, np.ascontiguousarray(given.x[:, begin:stop]), s, Window(begin, begin, stop), None)
+        below = tape.pull(np.zeros_like(tape.hidden), below, sums.encoder)[0]
 
 
 class MapTape:
