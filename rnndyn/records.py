@@ -90,8 +90,8 @@ class MaskedTape:
     def pull(self, g, adjoint, sums, *, inputs=False, trace=None):
         """As :meth:`rnndyn.passes.Tape.pull`."""
         size, wide = adjoint.shape[1], np.concatenate([adjoint, np.zeros_like(self.factors)], axis=1)
-        within = None if trace is None else np.empty((*g.shape[:2], wide.shape[1]), g.dtype)
-        first, gx = self.tape.pull(g, wide, sums, inputs=inputs, trace=within)
+        within = np.empty((*g.shape[:2], wide.shape[1]), g.dtype)
+        first, gx = self.tape.pull(g, wide, sums, inputs=inputs, trace=None if trace is None else within)
         if trace is not None:
             trace[...] = within[:, :, :size]
         return np.ascontiguousarray(first[:, :size]), gx
@@ -236,12 +236,12 @@ class EncoderDecoderTape:
 @pull_start.register
 def _(net: EncoderDecoder, given, adjoint, sums):
     stops = np.unique(given.ends)
-    states = forward(net.encoder, given.x, np.zeros_like(adjoint), stops[-1]) if len(stops) > 1 else None
-    below = np.zeros_like(adjoint)
+    blank = below = np.zeros_like(adjoint)
+    states = forward(net.encoder, given.x, blank, int(stops[-1])) if len(stops) > 1 else blank[:, None]
     # Backward from end to end; where a source ends, the adjoint of its last state sets in.
     for begin, stop in zip([0, *stops[:-1]][::-1], stops[::-1], strict=True):
         below = np.where((given.ends == stop)[:, None], adjoint, below)
-        s = np.ascontiguousarray(states[:, begin - 1]) if begin else np.zeros_like(adjoint)
+        s = np.ascontiguousarray(states[:, begin - 1]) if begin else blank
         tape = record(net.encoder, np.ascontiguousarray(given.x[:, begin:stop]), s, Window(begin, begin, stop), None)
         below = tape.pull(np.zeros_like(tape.hidden), below, sums.encoder)[0]
 

@@ -5,8 +5,6 @@ where the cell within sends a rate, on ``factor rate(a, s)``. The factor is give
 columns for it.
 """
 
-from functools import cache
-
 from rnndyn.cells import contract
 from rnndyn.cells.primitives import scaled, zeros
 
@@ -43,19 +41,16 @@ def rate_within_partials(p, a, s):
     return scaled(s[-1], Ra), scaled(s[-1], Rs)
 
 
-def maskable(cell):
-    """Whether a cell sends one thing through ``W_hh``; a GRU that resets before sends two."""
-    sources = set("".join(cell.drives)) & {"h", "m"}
-    return len(sources) == 1
+class Masked(contract.Cell):
+    """Unit that sends its state through ``W_hh``; `rnndyn.networks.masked` says which is within."""
+
+    __slots__ = ()
+    update, partials = staticmethod(update), staticmethod(partials)
+    rate, rate_partials = staticmethod(rate), staticmethod(rate_partials)
 
 
-@cache
-def masked(cell):
-    """Cell whose unit is that of ``cell``, with a factor."""
-    own = "m" in "".join(cell.drives)
-    functions = (update, partials, *((rate_within, rate_within_partials) if own else (rate, rate_partials)))
-    roles = zip(("update", "partials", "rate", "rate_partials"), map(staticmethod, functions), strict=True)
-    sizes = {name: getattr(cell, name) for name in ("gates", "parameters", "trainable")}
-    drives = tuple(drive.replace("h", "m") for drive in cell.drives)
-    more = {"within": cell, "drives": drives, "states": cell.states + 1, "__module__": __name__, "__slots__": ()}
-    return type(f"Masked{cell.__name__}", (contract.Cell,), dict(roles) | sizes | more)
+class MaskedRate(Masked):
+    """Unit that sends its rate."""
+
+    __slots__ = ()
+    rate, rate_partials = staticmethod(rate_within), staticmethod(rate_within_partials)

@@ -127,7 +127,7 @@ class EncoderDecoder(Network):  # numpydoc ignore=PR02
 
 
 @dataclass(frozen=True)
-class Source:
+class Source:  # numpydoc ignore=PR02
     """What an encoder reads: it stands for initial states, one a sequence.
 
     Parameters

@@ -18,9 +18,7 @@ class Masked:
     @property
     def cell(self) -> Any:
         """Class in `rnndyn.cells` that holds the equation."""
-        from rnndyn.cells.masked import masked
-
-        return masked(super().cell)  # type: ignore[misc]
+        return _cell(super().cell)  # type: ignore[misc]
 
 
 def maskable(net: Any) -> bool:
@@ -34,11 +32,9 @@ def maskable(net: Any) -> bool:
     Returns
     -------
     bool
-        True for a cell network that sends one thing through its recurrent weights.
+        True for a cell network that sends one thing through its recurrent weights; a GRU that resets before sends two.
     """
-    from rnndyn.cells.masked import maskable
-
-    return isinstance(net, CellNetwork) and maskable(net.cell)
+    return isinstance(net, CellNetwork) and len(set("".join(net.cell.drives)) & {"h", "m"}) == 1
 
 
 def masked(net: CellNetwork, factors: np.ndarray) -> CellNetwork:
@@ -56,11 +52,24 @@ def masked(net: CellNetwork, factors: np.ndarray) -> CellNetwork:
     CellNetwork
         Of the same fields, for passes through time and their gradients.
     """
-    made = object.__new__(_class(type(net)))
+    made = object.__new__(_network(type(net)))
     made.__dict__.update({name: getattr(net, name) for name in net._fields()} | {"factors": factors})
     return made
 
 
 @cache
-def _class(cls: type) -> Any:
+def _network(cls: type) -> Any:
+    """Class of the masked networks of a class."""
     return type(f"Masked{cls.__name__}", (Masked, cls), {})
+
+
+@cache
+def _cell(cell: Any) -> Any:
+    """Cell whose unit is that of another, with a factor."""
+    from rnndyn.cells import masked
+
+    base = masked.Masked if cell.rate is None else masked.MaskedRate
+    sizes = {name: getattr(cell, name) for name in ("gates", "parameters", "trainable")} | {"states": cell.states + 1}
+    drives = tuple(drive.replace("h", "m") for drive in cell.drives)
+    more = {"within": cell, "drives": drives, "__module__": base.__module__, "__slots__": ()}
+    return type(f"Masked{cell.__name__}", (base,), sizes | more)

@@ -62,7 +62,7 @@ def test_masks_of_recurrent_weights(rng):
     assert rd.Dropout(weights=0.5).masked(net, 4, rng) is net
 
 
-ONE = ["elman-tanh", "lstm-peephole", "gru-after-write", "leaky-voltage-tanh", "piecewise-linear"]
+ONE = ["lstm-peephole", "gru-after-write", "leaky-voltage-tanh"]
 
 
 @pytest.mark.parametrize("case", [BY_NAME[name] for name in ONE], ids=lambda case: case.name)
