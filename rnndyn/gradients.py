@@ -268,6 +268,9 @@ def backprop(net, x, g, s0):
 def state_gradients(net, inputs, targets, *, loss="mse", initial_state=None, lengths=None, mask=None):
     """Whole derivatives dL/ds_t of a loss with respect to the state at each time.
 
+    Of a `Stack`, a layer's part holds what goes up to the next layer within the step too: it is the derivative by that
+    layer's state when all that depends on it follows, not at fixed states of the layers above.
+
     Parameters
     ----------
     net, inputs, targets, loss, initial_state, lengths, mask
