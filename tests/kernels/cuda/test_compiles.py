@@ -5,16 +5,19 @@ from importlib.util import find_spec
 
 import numpy as np
 import pytest
-from cases import CASES
+from cases import BY_NAME, CASES
 from numba import types
 
 from rnndyn.kernels.cuda import device
+from rnndyn.networks.masked import masked
 
 needs_numba_cuda = pytest.mark.skipif(
     find_spec("numba_cuda") is None or device.SIMULATED, reason="needs numba-cuda, and not its simulator"
 )
 CAPABILITY = (9, 0)
-CELLS = {network.cell: None for network in (case.network(np.random.default_rng(0), 2) for case in CASES)}
+DRAWN = np.random.default_rng(0)
+MASKED = [masked(BY_NAME[name].network(DRAWN, 2), np.ones((1, 2))) for name in ("gru-after-keep", "leaky-voltage-tanh")]
+CELLS = {network.cell: None for network in [*(case.network(DRAWN, 2) for case in CASES), *MASKED]}
 every_cell = pytest.mark.parametrize("cell", CELLS, ids=lambda cell: cell.__name__)
 every_dtype = pytest.mark.parametrize("dtype", [types.float32, types.float64], ids=str)
 
