@@ -18,6 +18,7 @@ from rnndyn.networks.compose import Bidirectional, Stack
 from rnndyn.networks.encoder_decoder import EncoderDecoder
 from rnndyn.networks.layer_norm import LayerNormLSTM
 from rnndyn.networks.map import Map, forward_map, jacobian_map, step_map, tangent_map
+from rnndyn.networks.masked import Masked
 from rnndyn.networks.recurrent import CellNetwork
 from rnndyn.passes import add_products, gate_matrices, local_derivatives, no_inputs, run_states
 from rnndyn.passes_layer_norm import Step
@@ -98,6 +99,12 @@ def _(net: CellNetwork, x, s0, steps, lengths=None):
 
         return passes_cuda.run_states(net, x, s0)
     return run_states(net, x, s0)
+
+
+@forward.register
+def _(net: Masked, x, s0, steps, lengths=None):
+    plain = forward.dispatch(CellNetwork)
+    return plain(net, x, np.concatenate([s0, net.factors], axis=1), steps)[:, :, : s0.shape[1]]
 
 
 @jacobian.register
@@ -326,7 +333,7 @@ def _through_output(net, y, dz):
 @start.register
 def _(net: EncoderDecoder, given):
     blank = np.zeros((len(given), net.encoder.state_size), net.dtype)
-    return np.ascontiguousarray(forward(net.encoder, given, blank, given.shape[1])[:, -1])
+    return forward(net.encoder, given.x, blank, given.x.shape[1], given.ends)[np.arange(len(given)), given.ends - 1]
 
 
 @forward.register

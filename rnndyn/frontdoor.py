@@ -8,9 +8,15 @@ import numpy as np
 
 from rnndyn.devices import on_gpu
 from rnndyn.networks.base import Network
-from rnndyn.networks.encoder_decoder import EncoderDecoder
+from rnndyn.networks.compose import Bidirectional
+from rnndyn.networks.encoder_decoder import EncoderDecoder, Source
 from rnndyn.networks.recurrent import CellNetwork
 from rnndyn.validate import as_array, as_integer, as_integers, is_on_gpu
+
+
+def looks_ahead(net):
+    """Whether a network, or one of its parts, reads sequences from their ends."""
+    return isinstance(net, Bidirectional) or any(looks_ahead(part) for part in net.parts().values())
 
 
 def check_network(net):
@@ -69,7 +75,7 @@ def as_sequences(net, inputs, initial_state=None, steps=None):
     x : ndarray or device array, shape (B, T, I), or None
         Contiguous, of the network's dtype; None for a network without inputs.
     s0 : ndarray or device array, shape (B, S)
-        Initial states; of an :class:`~rnndyn.networks.EncoderDecoder` the source that leads to them.
+        Initial states; of an :class:`~rnndyn.networks.EncoderDecoder` the `Source` that leads to them.
     steps : int
         Number of steps T.
     single : bool
@@ -104,7 +110,7 @@ def as_sequences(net, inputs, initial_state=None, steps=None):
 
 
 def _as_pair(net, inputs, initial_state, steps):
-    """Source and inputs of an EncoderDecoder; the source (B, T_source, I) stands for the initial states."""
+    """As `as_sequences`, of an EncoderDecoder."""
     if initial_state is not None:
         raise ValueError("initial_state with an EncoderDecoder, whose first state is the encoder's: leave it out")
     if not (isinstance(inputs, (tuple, list)) and len(inputs) == 2):
@@ -119,7 +125,7 @@ def _as_pair(net, inputs, initial_state, steps):
         raise ValueError(f"inputs[0] has {len(source)} sequences, inputs[1] {batch}: as many are wanted")
     source = np.array(np.broadcast_to(source, (batch, *source.shape[-2:])), order="C")
     x = None if x is None else np.array(np.broadcast_to(x, (batch, *x.shape[1:])), order="C")
-    return x, source, steps, single and alone
+    return x, Source(source, np.full(batch, source.shape[1])), steps, single and alone
 
 
 def _steps(net, steps):
@@ -169,18 +175,56 @@ def as_rows(net, state, input=None):
     return np.array(np.broadcast_to(s, (*lead, net.state_size)), order="C").reshape(-1, net.state_size), x, lead
 
 
-def as_lengths(lengths, batch, steps):
+def as_ended(net, x, s0, steps, lengths):
+    """Sequences that end.
+
+    Parameters
+    ----------
+    net : Network
+        The network.
+    x, s0, steps
+        Inputs, initial states and number of steps, from `as_sequences`.
+    lengths : array_like of int, shape (B,), or None
+        Where the sequences end; with an :class:`~rnndyn.networks.EncoderDecoder` perhaps a pair of these, that of the
+        source first.
+
+    Returns
+    -------
+    x : ndarray, shape (B, T, I), or None
+        Inputs, zeros after the end of each sequence, whatever was there.
+    s0 : ndarray or Source
+        The same initial states, or the source that ends.
+    ends : ndarray of int, shape (B,), or None
+        Where the sequences end.
+    """
+    if isinstance(net, EncoderDecoder) and _is_pair(lengths):
+        ends = as_lengths(lengths[0], len(s0), s0.x.shape[1], "lengths[0]", minimum=1)
+        if ends is not None and looks_ahead(net.encoder):
+            raise ValueError("lengths[0] with an encoder that looks ahead (Bidirectional): pass sources of one length")
+        s0 = s0 if ends is None else Source(_until_the_end(s0.x, ends), ends)[:]
+        lengths, name = lengths[1], "lengths[1]"
+    else:
+        name = "lengths"
+    ends = as_lengths(lengths, len(s0), steps, name)
+    return (x if x is None or ends is None else _until_the_end(x, ends)), s0, ends
+
+
+def _is_pair(lengths):
+    """Whether lengths are a pair (of the source, of the decoder), not the numbers of two sequences."""
+    pair = isinstance(lengths, (tuple, list)) and len(lengths) == 2
+    return pair and any(part is None or np.ndim(part) for part in lengths)
+
+
+def as_lengths(lengths, batch, steps, name="lengths", minimum=0):
     """Lengths of the sequences as integers (batch,), or None."""
     if lengths is None:
         return None
-    lengths = on_processor(lengths, "lengths")
-    return as_integers(lengths, "lengths", ("batch",), sizes={"batch": batch}, minimum=0, maximum=steps)
+    lengths = on_processor(lengths, name)
+    return as_integers(lengths, name, ("batch",), sizes={"batch": batch}, minimum=minimum, maximum=steps)
 
 
-def until_the_end(x, ends):
-    """Inputs with zeros after the end of each sequence, whatever was there."""
-    if x is None or ends is None:
-        return x
+def _until_the_end(x, ends):
+    """Sequences with zeros after their ends."""
     x = on_processor(x, "inputs")
     return np.where((np.arange(x.shape[1]) < ends[:, None])[:, :, None], x, x.dtype.type(0))
 

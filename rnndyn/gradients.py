@@ -12,13 +12,13 @@ import numpy as np
 from rnndyn.devices import running_on
 from rnndyn.dynamics import forward, hidden_of, start
 from rnndyn.frontdoor import (
-    as_lengths,
+    as_ended,
     as_mask,
     as_sequences,
     as_truncation,
     as_window,
+    looks_ahead,
     on_processor,
-    until_the_end,
 )
 from rnndyn.losses import SequenceLoss, as_loss
 from rnndyn.readout import Readout
@@ -73,7 +73,8 @@ def value_and_grad(
     initial_state : array_like, shape (B, S) or (S,), optional
         State before the first step; zeros by default.
     lengths : array_like of int, shape (B,), optional
-        Where sequences end; later steps count for nothing, whatever they hold.
+        Where sequences end; later steps count for nothing, whatever they hold. For an :class:`EncoderDecoder` also a
+        pair, of the source and of the inputs, either of them None.
     mask : array_like, shape (B, T) or (T,), optional
         Weight of each step in the loss; numbers or booleans.
     truncate : int or (int, int), optional
@@ -134,13 +135,13 @@ class Problem:
     def checked(cls, net, inputs, targets, loss, initial_state, lengths, mask):
         """Problem from a caller's arguments."""
         x, s0, steps, _ = as_sequences(net, inputs, initial_state)
-        ends = as_lengths(lengths, len(s0), steps)
+        x, s0, ends = as_ended(net, x, s0, steps, lengths)
         weight = as_mask(mask, len(s0), steps, ends)
         loss = as_loss(loss)
         if mask is not None and not loss.masks:
             raise ValueError(f"mask with loss={loss!r}, which has no loss of single steps: pass lengths, or mask=None")
         targets = loss.targets(net, on_processor(targets, "targets"), len(s0), steps, ends)
-        return cls(net, until_the_end(x, ends), s0, steps, targets, loss, weight, ends)
+        return cls(net, x, s0, steps, targets, loss, weight, ends)
 
     def part(self, net, rows=None, steps=None):
         """Problem of another network of these shapes: of all sequences, or some, cut after the longest or ``steps``."""
@@ -189,6 +190,8 @@ class Problem:
     def solve(self, plan, trace=None):
         """Value and gradients."""
         windows, cut = plan
+        if len(windows) > 1 and looks_ahead(self.net):
+            raise ValueError("truncate or checkpoint with a Bidirectional, which looks ahead: leave both out")
         self.sums, self.values = sums_for(self.net, len(self.s0)), np.zeros((len(self.s0), self.steps))
         derivative = self.whole() if isinstance(self.loss, SequenceLoss) else None
         states = self.starts(windows)
@@ -276,6 +279,9 @@ def backprop(net, x, g, s0):
 
 def state_gradients(net, inputs, targets, *, loss="mse", initial_state=None, lengths=None, mask=None):
     """Whole derivatives dL/ds_t of a loss with respect to the state at each time.
+
+    Of a `Stack`, a layer's part holds what goes up to the next layer within the step too: it is the derivative by that
+    layer's state when all that depends on it follows, not at fixed states of the layers above.
 
     Parameters
     ----------

@@ -18,6 +18,7 @@ from rnndyn.networks.encoder_decoder import EncoderDecoder
 from rnndyn.networks.layer_norm import LayerNormLSTM
 from rnndyn.networks.leaves import flatten, rebuild
 from rnndyn.networks.map import Map
+from rnndyn.networks.masked import Masked
 from rnndyn.networks.recurrent import CellNetwork
 from rnndyn.passes import Tape, WeightSums, no_inputs
 from rnndyn.readout import Readout
@@ -76,6 +77,24 @@ def _(net: LayerNormLSTM, x, s0, window, lengths):
 @sums_for.register
 def _(net: LayerNormLSTM, batch):
     return passes_layer_norm.Sums(net)
+
+
+class MaskedTape:
+    """Record of a network whose factors are among its states."""
+
+    def __init__(self, net, x, s0, window, lengths):
+        plain = record.dispatch(CellNetwork)
+        self.tape = plain(net, x, np.concatenate([s0, net.factors], axis=1), window, lengths)
+        self.factors, self.hidden = net.factors, self.tape.hidden
+
+    def pull(self, g, adjoint, sums, *, inputs=False, trace=None):
+        """As :meth:`rnndyn.passes.Tape.pull`."""
+        size, wide = adjoint.shape[1], np.concatenate([adjoint, np.zeros_like(self.factors)], axis=1)
+        within = np.empty((*g.shape[:2], wide.shape[1]), g.dtype)
+        first, gx = self.tape.pull(g, wide, sums, inputs=inputs, trace=None if trace is None else within)
+        if trace is not None:
+            trace[...] = within[:, :, :size]
+        return np.ascontiguousarray(first[:, :size]), gx
 
 
 class StackTape:
@@ -216,9 +235,15 @@ class EncoderDecoderTape:
 
 @pull_start.register
 def _(net: EncoderDecoder, given, adjoint, sums):
-    window = Window(0, 0, given.shape[1])
-    tape = record(net.encoder, given, np.zeros_like(adjoint), window, None)
-    tape.pull(np.zeros_like(tape.hidden), adjoint, sums.encoder)
+    stops = np.unique(given.ends)
+    blank = below = np.zeros_like(adjoint)
+    states = forward(net.encoder, given.x, blank, int(stops[-1])) if len(stops) > 1 else blank[:, None]
+    # Backward from end to end; where a source ends, the adjoint of its last state sets in.
+    for begin, stop in zip([0, *stops[:-1]][::-1], stops[::-1], strict=True):
+        below = np.where((given.ends == stop)[:, None], adjoint, below)
+        s = np.ascontiguousarray(states[:, begin - 1]) if begin else blank
+        tape = record(net.encoder, np.ascontiguousarray(given.x[:, begin:stop]), s, Window(begin, begin, stop), None)
+        below = tape.pull(np.zeros_like(tape.hidden), below, sums.encoder)[0]
 
 
 class MapTape:
@@ -271,6 +296,7 @@ class MapSums:
         return Gradients({"parameters": rebuild(self.net.parameters, self.total)}, constant=("parameters",))
 
 
+record.register(Masked)(MaskedTape)
 record.register(Stack)(StackTape)
 sums_for.register(Stack)(StackSums)
 record.register(Bidirectional)(BidirectionalTape)

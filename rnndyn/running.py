@@ -8,7 +8,7 @@ from rnndyn import schema
 from rnndyn.devices import running_on
 from rnndyn.dynamics import forward, hidden_of, start
 from rnndyn.dynamics import jacobian as step_jacobian
-from rnndyn.frontdoor import as_lengths, as_rows, as_sequences, check_network, until_the_end
+from rnndyn.frontdoor import as_ended, as_rows, as_sequences, check_network
 from rnndyn.losses import activate
 from rnndyn.readout import Readout
 from rnndyn.validate import choice
@@ -30,7 +30,7 @@ def run(net, inputs=None, *, initial_state=None, steps=None, lengths=None, devic
         Number of steps of an autonomous network.
     lengths : array_like of int, shape (B,), optional
         Where sequences end. What follows is NaN in the result, and does not influence it, whatever the inputs hold
-        there.
+        there. For an :class:`EncoderDecoder` also a pair, of the source and of the inputs, either of them None.
     device : {"cpu", "cuda", "auto"}
         Where to run the network: on the processor, on a GPU, or on a GPU where one can be used. The read-out is
         computed by the processor. On a GPU the numbers differ from the processor's by rounding. Inputs and initial
@@ -65,8 +65,8 @@ def run(net, inputs=None, *, initial_state=None, steps=None, lengths=None, devic
     """
     with running_on(device) as place:
         x, s0, T, single = as_sequences(net, inputs, initial_state, steps)
-        ends = as_lengths(lengths, len(s0), T)
-        states = forward(net, until_the_end(x, ends), start(net, s0), T, ends)
+        x, s0, ends = as_ended(net, x, s0, T, lengths)
+        states = forward(net, x, start(net, s0), T, ends)
     hidden = hidden_of(net, states)
     found = {"state": states, "hidden": hidden}
     if net.output_size:

@@ -1,10 +1,11 @@
-"""What several studies need: tables, timing, and the machine that the timing is of."""
+"""What several studies need: tables, timing, the machine that the timing is of, and small networks' one thread."""
 
 import os
 import platform
 import statistics
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib import metadata
 
 SAMPLE_SECONDS = 0.002  # short calls are repeated until a sample takes this long
@@ -50,6 +51,19 @@ def machine(packages: Iterable[str], threads: int) -> dict:
 def cores() -> int:
     """Number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Run what is compiled by one thread: for small networks a second one costs more than it brings."""
+    import numba
+
+    threads = numba.get_num_threads()
+    numba.set_num_threads(1)
+    try:
+        yield
+    finally:
+        numba.set_num_threads(threads)
 
 
 def interleaved(

@@ -137,6 +137,17 @@ def test_checkpoints_give_the_same_bits(case, dtype):
         assert bits(*gradients.arrays().values()) == bits(*plain.arrays().values()), checkpoint
 
 
+@pytest.mark.parametrize("cut", [{"checkpoint": 3}, {"truncate": 3}])
+def test_time_is_not_cut_for_networks_that_look_ahead(cut, rng):
+    """Their windows would not see what comes after; a window as long as the sequences cuts nothing."""
+    below = rd.Bidirectional.random(3, 2, rng=0)
+    net, x, y = rd.Stack([below, rd.Elman.random(3, 6, 1, rng=1)]), rng.standard_normal((2, 7, 2)), np.zeros((2, 7, 1))
+    for call in (rd.value_and_grad, rd.train):
+        with pytest.raises(ValueError, match="truncate or checkpoint with a Bidirectional, which looks ahead"):
+            call(net, x, y, **cut)
+    assert rd.value_and_grad(net, x, y, checkpoint=7)[0] == rd.value_and_grad(net, x, y)[0]
+
+
 @pytest.mark.compiled
 def test_checkpoints_save_memory():
     net, inputs, targets, _ = draw(BY_NAME["gru-after-keep"], 32, 2, 8, 2500, 3)

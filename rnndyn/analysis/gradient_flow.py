@@ -14,6 +14,7 @@ from rnndyn.errors import check_device
 from rnndyn.frontdoor import as_sequences
 from rnndyn.gradients import state_gradients
 from rnndyn.networks.base import Network
+from rnndyn.networks.layer_norm import LayerNormLSTM
 from rnndyn.networks.recurrent import CellNetwork
 from rnndyn.schema import Status
 
@@ -105,7 +106,7 @@ def gradient_flow(
         data["bound"] = np.exp(log_bound)
         if by := paths.names(net):
             data["log_path_norm"] = log_parts
-        if isinstance(net, CellNetwork) and net.cell.states == 2:
+        if isinstance(net, LayerNormLSTM) or (isinstance(net, CellNetwork) and net.cell.states == 2):
             data["gradient_norm_hidden"] = np.exp(_log_norm(gradients[..., : net.hidden_size]))
             data["gradient_norm_cell"] = np.exp(_log_norm(gradients[..., net.hidden_size :]))
     rates = np.array([_rate(row[::-1]) for row in data["log_gradient_norm"]]).reshape(-1, 3)

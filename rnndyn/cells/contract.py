@@ -35,6 +35,8 @@ class Cell(Packed):
         Number of per-unit parameters ``q``.
     trainable : bool
         Whether ``dL/dq`` is wanted.
+    within : type or None
+        The cell that this one is made of, if it is.
     """
 
     __slots__ = ()
@@ -48,6 +50,7 @@ class Cell(Packed):
     partials: Any = None
     rate: Any = None
     rate_partials: Any = None
+    within: Any = None
 
     def __init_subclass__(cls) -> None:
         check(cls)
@@ -90,6 +93,11 @@ def rate(p, a, s):
 def rate_partials(p, a, s):
     """Derivatives of :func:`rate` with respect to ``a`` and ``s``."""
     return p.rate_partials(p, a, s)
+
+
+def within(p):
+    """The cell that the cell ``p`` is made of."""
+    return p.within
 
 
 def phi(p, x):

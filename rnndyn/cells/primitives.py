@@ -39,6 +39,16 @@ def like(x, value):
     return np.full_like(x, value)
 
 
+def zeros(v):
+    """Zeros in the types of a tuple."""
+    return tuple(like(x, 0.0) for x in v)
+
+
+def scaled(x, v):
+    """``x`` times each of a tuple."""
+    return tuple(x * y for y in v)
+
+
 def absolute(x):
     """Modulus of ``x``."""
     return np.abs(x)

@@ -33,6 +33,7 @@ def formulas(cell):
     """Functions that a cell is made of: its own, and those that they call, but for the ones that any cell may call."""
     left = [cell.update, cell.partials, cell.rate, cell.rate_partials]
     left += [getattr(cell.activation, name, None) for name in ("value", "slope")]
+    left += formulas(cell.within) if cell.within else []
     found = []
     while left:
         function = left.pop()

@@ -90,6 +90,19 @@ def _rate_partials(p, a, s):
     return lambda p, a, s: function(p, a, s)
 
 
+@intrinsic
+def _kind_within(typing, p):
+    def codegen(context, builder, signature, args):
+        return context.get_dummy_value()
+
+    return Kind(p.cell.within)(p), codegen
+
+
+@overload(contract.within, jit_options=INLINED)
+def _within(p):
+    return lambda p: _kind_within(p)
+
+
 @overload(contract.phi, jit_options=INLINED)
 def _phi(p, x):
     function = p.cell.activation.value

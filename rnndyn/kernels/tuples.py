@@ -6,6 +6,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic, overload
 
+from rnndyn.cells.primitives import scaled, zeros
 from rnndyn.kernels.jit import INLINED, WIDTH
 from rnndyn.kernels.lanes import INT64, Lanes, call, flat, pointer, read, vector_at, write
 
@@ -179,11 +180,6 @@ def plus(v, w):
     return tuple(x + y for x, y in zip(v, w, strict=True))
 
 
-def scaled(x, v):
-    """A register times each of a tuple of registers."""
-    return tuple(x * y for y in v)
-
-
 def contraction(terms_of):
     """Intrinsic for sums of products over tuples; ``terms_of(first, second)`` lists, for each result, its pairs."""
 
@@ -255,3 +251,16 @@ def _scaled(typing, x, v):
 @overload(scaled, jit_options=INLINED)
 def _overload_scaled(x, v):
     return lambda x, v: _scaled(x, v)
+
+
+@intrinsic
+def _zeros(typing, v):
+    def codegen(context, builder, signature, args):
+        return context.get_constant_null(v)
+
+    return v(v), codegen
+
+
+@overload(zeros, jit_options=INLINED)
+def _overload_zeros(v):
+    return lambda v: _zeros(v)

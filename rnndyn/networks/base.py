@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import json
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any, ClassVar, dataclass_transform
@@ -32,7 +33,7 @@ def network(cls: type) -> Any:
     return dataclasses.dataclass(frozen=True, eq=False, repr=False)(cls)
 
 
-class Network:
+class Network(ABC):
     """Base of all networks: arrays and options, checked when the network is made; nothing can be changed afterwards.
 
     Array fields are copied, converted to one dtype (float64 unless all are float32), C-contiguous, finite and
@@ -83,7 +84,7 @@ class Network:
 
     def _measure(self, arrays: dict[str, np.ndarray]) -> dict[str, int]:
         """Length of each dimension, from the arrays that decide it."""
-        raise NotImplementedError
+        return {}
 
     def _set(self, name: str, value: Any) -> None:
         object.__setattr__(self, name, value)  # the dataclass is frozen: only its making may write
@@ -91,9 +92,9 @@ class Network:
     # --- sizes --------------------------------------------------------------------------------------------------------
 
     @property
+    @abstractmethod
     def hidden_size(self) -> int:
         """Number of hidden units H."""
-        raise NotImplementedError
 
     @property
     def state_size(self) -> int:
@@ -101,9 +102,9 @@ class Network:
         return self.hidden_size
 
     @property
+    @abstractmethod
     def input_size(self) -> int:
         """Number of inputs I; 0: autonomous."""
-        raise NotImplementedError
 
     @property
     def output_size(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -33,10 +34,12 @@ class EncoderDecoder(Network):  # numpydoc ignore=PR02
     -----
     In `rnndyn.run`, `rnndyn.value_and_grad` and `rnndyn.train` the inputs are a pair: the source (B, T_source, I) and
     the inputs of the decoder (B, T, I), which for a closed loop are the number of steps. States, outputs, targets,
-    lengths and masks are the decoder's. All sources have one length. A truncated gradient that reaches the decoder's
-    first step goes on through the whole source. It has no dynamics but those of its parts: analyse
+    lengths and masks are the decoder's; ``lengths`` may also be a pair, where the sources end (at their first step or
+    later) and where the decoder's sequences do, either of them None: the decoder starts from the state at each source's
+    own end. A truncated gradient that reaches the decoder's first step goes on through the whole source. It has no
+    dynamics but those of its parts: analyse
     these. ``rnndyn.generate(net.decoder, start, steps, initial_state=rnndyn.run(net.encoder, source).state[:, -1])``
-    writes symbols.
+    writes symbols after sources of one length.
 
     Examples
     --------
@@ -45,6 +48,8 @@ class EncoderDecoder(Network):  # numpydoc ignore=PR02
     >>> net
     EncoderDecoder(GRU, GRU, hidden_size=8, input_size=2, output_size=2, state_size=8, dtype=float64)
     >>> rd.run(net, (np.ones((4, 10, 3)), np.zeros((4, 5, 2)))).output.shape
+    (4, 5, 2)
+    >>> rd.run(net, (np.ones((4, 10, 3)), np.zeros((4, 5, 2))), lengths=([10, 7, 7, 2], None)).output.shape
     (4, 5, 2)
     """
 
@@ -119,3 +124,27 @@ class EncoderDecoder(Network):  # numpydoc ignore=PR02
         names = ("hidden_size", "input_size", "output_size", "state_size", "dtype")
         kinds = f"{type(self.encoder).__name__}, {type(self.decoder).__name__}"
         return f"EncoderDecoder({kinds}, {', '.join(f'{n}={getattr(self, n)}' for n in names)})"
+
+
+@dataclass(frozen=True)
+class Source:  # numpydoc ignore=PR02
+    """What an encoder reads: it stands for initial states, one a sequence.
+
+    Parameters
+    ----------
+    x : (batch, time, input)
+        Sequences.
+    ends : (batch,)
+        Where they end, from 1 on.
+    """
+
+    x: np.ndarray
+    ends: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def __getitem__(self, rows: Any) -> Source:
+        """Some of the sequences, cut after the longest."""
+        ends = self.ends[rows]
+        return Source(np.ascontiguousarray(self.x[rows, : ends.max(initial=1)]), ends)

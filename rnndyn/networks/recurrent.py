@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Any, ClassVar, Self
@@ -158,9 +159,9 @@ class CellNetwork(RecurrentNetwork):
     """The field, if there is one, of the cell's per-unit parameters: a number, (H,), or (Q, H)."""
 
     @property
+    @abstractmethod
     def cell(self) -> Any:
         """The class in `rnndyn.cells` that holds the equation."""
-        raise NotImplementedError
 
     def cell_weights(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray | None, np.ndarray]:
         """Return what the cell's equation takes, in the one form in which it is written.

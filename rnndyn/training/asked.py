@@ -51,23 +51,25 @@ def _scaled(gradients, factor):
 
 
 def as_validation(net, validation, loss, patience):
-    """Return the validation data as a problem, or None."""
+    """Return the validation data as a problem, and what to feed on it; None for what is not asked for."""
     if patience is not None:
         as_integer(patience, "patience", minimum=1)
     if validation is None:
         if patience is not None:
             raise ValueError("patience without validation: pass validation=(inputs, targets)")
-        return None
+        return None, None
     if isinstance(validation, tuple) and len(validation) == 2:
         validation = dict(zip(("inputs", "targets"), validation, strict=True))
     if not isinstance(validation, dict):
         raise TypeError(f"validation is a {type(validation).__name__}: (inputs, targets) or a dict of them is wanted")
-    known = ("inputs", "targets", "initial_state", "lengths", "mask")
+    known = ("inputs", "targets", "initial_state", "lengths", "mask", "feeding")
     if unknown := [name for name in validation if name not in known]:
         raise ValueError(f"validation has {', '.join(map(str, unknown))}: only {', '.join(known)} are known")
     data = {name: validation.get(name) for name in known}
+    feeding = data.pop("feeding")
     try:
-        return Problem.checked(net, loss=loss, **data)
+        problem = Problem.checked(net, loss=loss, **data)
+        return problem, as_feeding(feeding, problem)
     except (TypeError, ValueError) as error:
         raise type(error)(f"validation: {error}") from error
 

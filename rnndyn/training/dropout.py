@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rnndyn.networks.masked import maskable, masked
 from rnndyn.validate import as_number
 
 RECURRENT = ("W_hh", "W")  # the fields, in the networks that there are, through which units act on one another
@@ -25,8 +26,8 @@ class Dropout:  # numpydoc ignore=PR02
     outputs : float
         Rate for the hidden units that the read-out sees; without a read-out, for the outputs.
     recurrent : float
-        Rate for the hidden units that the recurrent weights see: one mask for all steps of time (Gal & Ghahramani
-        [gal2016]_, equation 7, the same in all gates), and for all sequences of the batch.
+        Rate for the hidden units that the recurrent weights see: each sequence has one mask for all steps of time (Gal
+        & Ghahramani [gal2016]_, equation 7, the same in all gates).
     weights : float
         Rate for the single recurrent weights: DropConnect (Wan et al. [wan2013]_), one mask for all steps of time and
         for all sequences of the batch, as Merity et al. [merity2018]_ (section 2) use it on recurrent weights.
@@ -41,10 +42,11 @@ class Dropout:  # numpydoc ignore=PR02
 
     Notes
     -----
-    Masking h in front of W_hh is scaling the columns of W_hh; this is exact, and costs nothing in time, because the
-    mask is that of the whole batch. Where a network sends something else through its recurrent weights (`Leaky` in the
-    form "voltage", `PiecewiseLinear`, a `GRU` that resets before), that is what is masked. In a `Stack` the recurrent
-    weights of each layer have a mask of their own; inputs are those of the lowest layer, outputs those of the highest.
+    What is masked is the state that enters the product, ``W_hh (mask * h)``; where a network sends something else
+    through its recurrent weights (`Leaky` in the form "voltage", `PiecewiseLinear`), that. A `GRU` that resets before
+    sends two things and a `LayerNormLSTM` normalises their sums: with these all sequences of a batch share one mask,
+    which scales columns of W_hh. In a `Stack` the recurrent weights of each layer have masks of their own; inputs are
+    those of the lowest layer, outputs those of the highest.
 
     Examples
     --------
@@ -76,6 +78,8 @@ class Dropout:  # numpydoc ignore=PR02
     def factors(self, net, rng):
         """Draw what the recurrent weights of a network are multiplied by, and so are their gradients.
 
+        These are the masks of single weights, and those of units that all sequences share.
+
         Parameters
         ----------
         net : Network
@@ -88,13 +92,37 @@ class Dropout:  # numpydoc ignore=PR02
         dict of ndarray
             By the names of ``net.arrays()``, of their shapes; empty if nothing is left out.
         """
-        if not (self.recurrent or self.weights):
-            return {}
-        drawn = {}
+        drawn, own = {}, _with_own_masks(net)
         for name, W in _recurrent(net).items():
-            columns = kept(rng, (1, W.shape[1]), self.recurrent, W.dtype)
-            drawn[name] = columns * kept(rng, W.shape, self.weights, W.dtype)
+            shared = 0.0 if name.rpartition(".")[0] in own else self.recurrent
+            if shared or self.weights:
+                columns = kept(rng, (1, W.shape[1]), shared, W.dtype)
+                drawn[name] = columns * kept(rng, W.shape, self.weights, W.dtype)
         return drawn
+
+    def masked(self, net, batch, rng):
+        """Draw the masks of recurrent units that each sequence has of its own.
+
+        Parameters
+        ----------
+        net : Network
+            The network.
+        batch : int
+            Number of sequences.
+        rng : numpy.random.Generator
+            Draws the masks.
+
+        Returns
+        -------
+        Network
+            With the masks, for a batch of so many sequences; itself if nothing is left out.
+        """
+        if not self.recurrent:
+            return net
+        if maskable(net):
+            return masked(net, kept(rng, (batch, net.hidden_size), self.recurrent, net.dtype))
+        parts = {name: self.masked(part, batch, rng) for name, part in net.parts().items()}
+        return net.replace(**net._part_fields(parts)) if parts else net
 
     def thin(self, problem, rng):
         """Draw and apply the masks of inputs and outputs.
@@ -145,3 +173,9 @@ def kept(rng, shape, rate, dtype):
 def _recurrent(net):
     """Recurrent weights of a network and its parts, by name."""
     return {name: array for name, array in net.arrays().items() if name.rpartition(".")[2] in RECURRENT}
+
+
+def _with_own_masks(net, prefix=""):
+    """Names of the parts in which each sequence has masks of its own; "" for the network itself."""
+    below = [_with_own_masks(part, f"{prefix}.{name}" if prefix else name) for name, part in net.parts().items()]
+    return set().union(*below) if below else ({prefix} if maskable(net) else set())

@@ -139,11 +139,15 @@ class Rewarded:
     """
 
     def __init__(self, problem: Problem, value: float):
-        self.problem, self.value, self.steps = problem, value, problem.steps
+        self.problem, self.known, self.steps = problem, value, problem.steps
+
+    def value(self):
+        """The value."""
+        return self.known
 
     def solve(self, plan):
         """Value and gradients."""
-        return self.value, self.problem.solve(plan)[1]
+        return self.known, self.problem.solve(plan)[1]
 
 
 def asked(problem):

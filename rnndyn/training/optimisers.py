@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -13,7 +14,7 @@ from rnndyn.validate import as_number
 RECURRENT = ("W_hh", "W", "A")  # the fields, in the networks that there are, through which a state acts on the next
 
 
-class Optimizer:
+class Optimizer(ABC):
     """What optimisers share: the learning rate and the decay of weights; a subclass says in which direction to go."""
 
     learning_rate: float | Callable[[int], float]
@@ -80,9 +81,9 @@ class Optimizer:
 
     means = 0  # running means of the gradient, or of its powers
 
+    @abstractmethod
     def _direction(self, g, means, count):
         """Direction against which to go at step ``count``, then the new running means."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)

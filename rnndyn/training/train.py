@@ -89,14 +89,15 @@ def train(
         Draws the batches, what is left out, and what is fed.
     feeding : ScheduledSampling or Reinforce, optional
         Feed the network its own outputs in place of inputs: :class:`rnndyn.ScheduledSampling`, free running, or
-        rewards for what it draws, :class:`rnndyn.Reinforce`. None is teacher forcing, as it always is on the
-        validation data.
+        rewards for what it draws, :class:`rnndyn.Reinforce`. None is teacher forcing.
     curriculum : callable, optional
         Length to which sequences are cut, by the number of steps done (Bengio et al. [bengio2009]_): a schedule such as
         ``rd.schedules.Linear(5, 1, every=10)``, short ones first.
     validation : tuple or dict, optional
         Other data, ``(inputs, targets)`` or a dict of these with ``lengths``, ``mask`` and ``initial_state``. The
-        network that does best on them is the one returned.
+        network that does best on them is the one returned. By teacher forcing, whatever it is trained by, unless the
+        dict has a ``feeding`` too: ``rd.ScheduledSampling(0.0)`` lets it run freely, its own outputs its inputs. What
+        that draws is drawn by the same random numbers at each look.
     validate_every : int
         Steps between looks at the validation data.
     patience : int, optional
@@ -148,19 +149,20 @@ def train(
     )
     with running_on(place):  # data on a GPU are taken there
         problem = Problem.checked(net, inputs, targets, loss, initial_state, lengths, mask)
-        held_out = as_validation(net, validation, loss, patience)
-        if any(option is not None for option in (batch_size, dropout, feeding, curriculum, save_to)):
+        held_out, fed = as_validation(net, validation, loss, patience)
+        if any(option is not None for option in (batch_size, dropout, feeding, curriculum, save_to, fed)):
             problem, held_out = problem.on_processor(), held_out and held_out.on_processor()
     truncation = as_truncation(truncate)
     as_window(checkpoint, problem.steps)
     feeding, length, watch = as_feeding(feeding, problem), as_curriculum(curriculum, problem), as_watch(watch)
     dropout, generator = as_dropout(dropout, net), as_generator(rng)
-    seed = None if feeding is None and dropout is None else int(generator.integers(1 << 62))
+    seed = None if feeding is dropout is fed is None else int(generator.integers(1 << 62))
     batches = as_batches(problem, batch_size, by_length, generator)
     call = {"loss": loss, "optimizer": optimizer, "clip_norm": clip_norm, "clip_value": clip_value, "rng": rng}
     call |= {"batch_size": batch_size, "by_length": by_length, "truncate": truncate}
     call |= {"validate_every": validate_every, "patience": patience, "watch": watch, "device": place}
     call |= {"feeding": feeding, "curriculum": curriculum, "dropout": dropout}
+    call |= {} if fed is None else {"validation_feeding": fed}
     done = Progress(net, optimizer.start(net.arrays()), empty_history(count, optimizer, held_out), seed=seed)
     if save_to is not None:
         contents = call | {"net": net, "data": problem.contents(), "validation": held_out and held_out.contents()}
@@ -178,7 +180,7 @@ def train(
         _advance(done, optimizer, clip(gradients.arrays(), bar["gradient_norm"]), bar)
         if held_out is not None and done.step % look == 0:
             with running_on(place):
-                _validate(done, held_out)
+                _validate(done, held_out, fed)
         _look(done, watch)
         if save_to is not None and done.step % save == 0:
             write_progress(save_to, done, batches, contents)
@@ -202,6 +204,8 @@ def _prepared(problem, done, rows, steps, dropout, feeding):
         factors, arrays = dropout.factors(net, masks), net.arrays()
         net = net.with_arrays({name: m * arrays[name] for name, m in factors.items()})
     part = problem.part(net, rows, steps)
+    if dropout is not None:
+        part = part.changed(net=dropout.masked(net, len(part.s0), masks))
     if feeding is not None:
         part = feeding(part, done.step, np.random.default_rng([done.seed, done.step]))
     if dropout is not None:
@@ -245,9 +249,12 @@ def _look(done, watch):
         watch.look(done.net, done.step, done.watched)
 
 
-def _validate(done, held_out):
+def _validate(done, held_out, feeding):
     """Look at the validation data, and keep the network if it is the best so far."""
-    value = held_out.part(done.net).value()
+    part = held_out.part(done.net)
+    if feeding is not None:
+        part = feeding(part, done.step, np.random.default_rng([done.seed, 0, 2]))
+    value = part.value()
     done.history["validation_loss"][done.step - 1] = value
     done.waited += 1
     if value < done.best_loss:

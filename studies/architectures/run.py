@@ -1,14 +1,12 @@
 """The measurements of the study."""
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
-import numba
 import numpy as np
 
 import rnndyn as rd
-from studies.tools import machine
+from studies.tools import machine, one_thread
 
 SEEDS, STEPS, BATCH, RATE, CLIP = 3, 2000, 32, 0.01, 1.0
 LEARNT_FROM, TESTED_ON, TEST_SEED = 6400, 500, 99  # sequences
@@ -58,15 +56,6 @@ def run(quick: bool) -> dict:
         "runs": runs,
         "machine": machine(("rnndyn", "numba", "numpy"), 1),
     }
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """At these sizes a second thread costs more than it brings."""
-    threads = numba.get_num_threads()
-    numba.set_num_threads(1)
-    yield
-    numba.set_num_threads(threads)
 
 
 def drawn(task: str, seed: int, batch: int):

@@ -12,18 +12,18 @@ CEILING = 1e3  # where runs that diverged are drawn
 
 def plot(results: dict) -> Figure:
     """Draw the three panels."""
-    figure = Figure(figsize=(6.8, 2.6), layout="constrained")
-    losses, gradients, rates = figure.subplots(1, 3)
+    figure = Figure(figsize=(3.4, 6.0), layout="constrained")
+    losses, gradients, rates = figure.subplots(3, 1)
     for one in results["curves"]:
         style = {"color": COLOURS[one["clipping"]], "linewidth": 0.8}
         for ax, name in ((losses, "loss"), (gradients, "gradient_norm")):
             # A run that diverges leaves the frame.
             ax.semilogy(np.minimum(one[name], 1e9), label=one["clipping"], **style)
     rate = results["curves"][0]["rate"]
-    losses.set(xlabel="training step", ylabel="loss", title=f"learning rate {rate:g}")
-    losses.set_ylim(0.1, 1e4)
-    gradients.set(xlabel="training step", ylabel="norm of the gradient", title=f"learning rate {rate:g}")
-    gradients.set_ylim(1, 1e5)
+    losses.set(xlabel="training step", ylabel="loss", title=f"learning rate {rate:g}", ylim=(0.1, 1e4))
+    gradients.set(xlabel="training step", ylabel="norm of the gradient", ylim=(1, 1e5))
+    gradients.axhline(10, color="0.6", linewidth=0.6)
+    gradients.text(1, 0.19, "norm 10", ha="right", va="top", color="0.4", fontsize=6, transform=gradients.transAxes)
     for kind in COLOURS:
         rate_line(rates, results, kind)
     rates.axhline(CEILING, color="0.6", linewidth=0.6)

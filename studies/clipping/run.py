@@ -5,6 +5,7 @@ import re
 import numpy as np
 
 import rnndyn as rd
+from studies.tools import one_thread
 
 BITS, UNITS, GAIN = 2, 24, 1.5
 SEQUENCES, LENGTH, STEPS, LAST = 64, 80, 400, 20
@@ -16,7 +17,8 @@ SEEDS, SHOWN = 4, (1, 1e-2)  # seed and rate of the runs that are kept whole
 def run(quick: bool) -> dict:
     """Train all; see the package's docstring."""
     seeds, rates, steps = (2, (2e-3, 1e-2), 40) if quick else (SEEDS, RATES, STEPS)
-    runs = [trained(n, rate, seed, steps) for n in CLIPPING for rate in rates for seed in range(seeds)]
+    with one_thread():
+        runs = [trained(n, rate, seed, steps) for n in CLIPPING for rate in rates for seed in range(seeds)]
     shown = [one for one in runs if (one["seed"], one["rate"]) == SHOWN]
     curves = ("loss", "gradient_norm")
     return {"curves": shown, "runs": [{k: v for k, v in one.items() if k not in curves} for one in runs]}

@@ -3,8 +3,8 @@
 The text is Alice's Adventures in Wonderland (`data/texts`), its white space reduced to single spaces: some 140 000
 characters, of which the first 80 % are learnt, the next 10 % choose between models, and the last 10 % judge them.
 
-1. n-grams of orders 0 to 8, each backing off to the one below; smoothing and discount are chosen on the validation
-   part, order by order.
+1. n-grams of orders 0 to 8, each backing off to the one below: with smoothing and a discount that are chosen on the
+   validation part, order by order; and with modified Kneser-Ney smoothing, which leaves nothing to choose.
 2. A GRU and an LSTM of 64 units, several seeds, trained on passages of 100 characters; the weights with the lowest
    validation loss are kept.
 

@@ -3,17 +3,22 @@
 import numpy as np
 from matplotlib.figure import Figure
 
+from studies.language_model.compare import of_kind
+
 COLOURS = {"GRU": "C0", "LSTM": "C1"}
 LINES = {"GRU": "-", "LSTM": "--"}
 
 
 def plot(results: dict) -> Figure:
     """Draw the two panels."""
-    figure = Figure(figsize=(6.8, 2.6), layout="constrained")
-    orders, losses = figure.subplots(1, 2)
-    for name, style in (("validation", "o:"), ("test", "s-")):
-        values = [one[name] for one in results["ngrams"]]
-        orders.plot(range(len(values)), values, style, color="0.3", label=f"n-gram, {name}", zorder=3)
+    figure = Figure(figsize=(3.4, 5.2), layout="constrained")
+    orders, losses = figure.subplots(2, 1)
+    for kind, colour in (("backoff", "0.6"), ("Kneser-Ney", "0.2")):
+        for name, style in (("validation", "o:"), ("test", "s-")):
+            values = [one[name] for one in of_kind(results, kind)]
+            orders.plot(
+                range(len(values)), values, style, color=colour, markersize=3, label=f"{kind}, {name}", zorder=3
+            )
     shown = set()
     for one in results["networks"]:
         kind = one["kind"]

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 import rnndyn as rd
+from studies.tools import one_thread
 
 TEXT = Path(__file__).parents[2] / "data" / "texts" / "alice.txt"
 LEARNT, CHOSEN = 0.8, 0.9  # where the parts end, as shares of the text
@@ -22,8 +23,10 @@ def run(quick: bool) -> dict:
     symbols, parts = text()
     orders, seeds, steps, rates = (2, 1, 60, {"GRU": RATES["GRU"]}) if quick else (ORDERS, SEEDS, STEPS, RATES)
     grams, predicted = ngrams(parts, len(symbols), orders)
-    best = predicted[min(grams, key=lambda one: one["validation"])["order"]]
-    trained = [network(kind, seed, steps, rates[kind], parts, symbols, best) for kind in rates for seed in range(seeds)]
+    best = predicted[min(range(len(grams)), key=lambda k: grams[k]["validation"])]
+    with one_thread():
+        each = [(kind, seed) for kind in rates for seed in range(seeds)]
+        trained = [network(kind, seed, steps, rates[kind], parts, symbols, best) for kind, seed in each]
     return {"characters": list(map(len, parts)), "symbols": len(symbols), "ngrams": grams, "networks": trained}
 
 
@@ -38,17 +41,19 @@ def text() -> tuple[str, list[np.ndarray]]:
 
 
 def ngrams(parts: list[np.ndarray], n_symbols: int, highest: int) -> tuple[list[dict], list[np.ndarray]]:
-    """What each order reaches, and the log-probabilities of the test part that it gives."""
+    """What each order reaches with each smoothing, and the log-probabilities of the test part that it gives."""
     learnt, chosen, test = parts
     model, found, predicted = None, [], []
     for order in range(highest + 1):
         options = [{"smoothing": a, "discount": d, "backoff": model} for a in SMOOTHING for d in DISCOUNT]
         models = [rd.NGram.fit(learnt, order, n_symbols=n_symbols, **one) for one in options]
         model = min(models, key=lambda one: one.perplexity(chosen))
-        logp = model.log_probabilities(test)[ORDERS:]
-        predicted.append(logp)
-        own = {"order": order, "smoothing": model.smoothing, "discount": model.discount}
-        found.append(own | {"validation": model.perplexity(chosen), "test": float(np.exp(-logp.mean()))})
+        kinds = {"backoff": model, "Kneser-Ney": rd.NGram.kneser_ney(learnt, order, n_symbols=n_symbols)}
+        for kind, one in kinds.items():
+            logp = one.log_probabilities(test)[ORDERS:]
+            predicted.append(logp)
+            own = {"kind": kind, "order": order, "smoothing": one.smoothing, "discount": one.discount}
+            found.append(own | {"validation": one.perplexity(chosen), "test": float(np.exp(-logp.mean()))})
     return found, predicted
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 
 import rnndyn as rd
+from studies.tools import one_thread
 
 BITS, UNITS, GAIN = 2, 12, 0.5
 SEEDS, STEPS, EVERY, RATE = 3, 120, 2, 0.01
@@ -12,7 +13,8 @@ SEQUENCES, LENGTH, WARMUP = 128, 40, 5
 def run(quick: bool) -> dict:
     """Train and watch; see the package's docstring."""
     seeds, steps, every = (1, 60, 30) if quick else (SEEDS, STEPS, EVERY)
-    return {"trained": [watched(seed, steps, every) for seed in range(seeds)]}
+    with one_thread():
+        return {"trained": [watched(seed, steps, every) for seed in range(seeds)]}
 
 
 def watched(seed: int, steps: int, every: int) -> dict:

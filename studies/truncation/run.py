@@ -3,6 +3,7 @@
 import numpy as np
 
 import rnndyn as rd
+from studies.tools import one_thread
 
 GAINS, UNITS, SEQUENCES, LENGTH, NOISE = (0.7, 0.9, 1.1), 32, 32, 128, 0.3
 KEPT = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)
@@ -14,10 +15,11 @@ def run(quick: bool) -> dict:
     """Measure everything; see the package's docstring."""
     kept, delays, windows, steps = ((2, 8), (1, 6), (4,), 60) if quick else (KEPT, DELAYS, WINDOWS, STEPS)
     rules = [(k, k) for k in windows] + [(k // 2, k) for k in windows] + [None]
-    return {
-        "bias": [bias(gain, kept) for gain in GAINS],
-        "reach": [reach(rule, delay, steps, 1 if quick else SEEDS) for rule in rules for delay in delays],
-    }
+    with one_thread():
+        return {
+            "bias": [bias(gain, kept) for gain in GAINS],
+            "reach": [reach(rule, delay, steps, 1 if quick else SEEDS) for rule in rules for delay in delays],
+        }
 
 
 def bias(gain: float, kept: tuple[int, ...]) -> dict:

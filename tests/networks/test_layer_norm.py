@@ -130,6 +130,55 @@ def test_fixed_points_are_fixed_and_have_their_eigenvalues(rng):
         assert np.abs(np.sort_complex(values) - wanted).max() < 1e-8
 
 
+def test_composed_jacobians_equal_complex_steps(rng):
+    """As the lower layer of a stack, and fed its own output."""
+    below, loop = CASE.network(rng, 3, 2), rd.ClosedLoop(CASE.network(rng, 4, 2, 2))
+    stack = rd.Stack([below, rd.Elman.random(2, 3, rng=1)])
+    lower = functools.partial(CASE.step, **CASE.parameters(below))
+    inner = functools.partial(CASE.step, **CASE.parameters(loop.net))
+    W_xh, W_hh = stack.layers[1].W_xh, stack.layers[1].W_hh
+
+    def stacked(s, x):
+        new = lower(s[:6], x)
+        return np.concatenate([new, np.tanh(W_xh @ new[:3] + W_hh @ s[6:])])
+
+    s, r, x = rng.standard_normal(8), rng.standard_normal(8), rng.standard_normal(2)
+    wanted = naive.complex_step(functools.partial(stacked, x=x), s)
+    assert np.abs(rd.jacobian(stack, s, x) - wanted).max() < 1e-13
+    wanted = naive.complex_step(lambda z: inner(z, loop.W_hy @ z[:4] + loop.b_y), r)
+    assert np.abs(rd.jacobian(loop, r) - wanted).max() < 1e-13
+
+
+def test_gradients_along_a_run_are_products_of_jacobians(rng):
+    """Those of states by states, and those of a loss by states: by its cell and its hidden half too."""
+    net, x, y, s0 = draw(rng, H=4, B=1, T=9)
+    states = np.concatenate([s0[:, None], rd.run(net, x, initial_state=s0).state.values], axis=1)[0]
+    J = [rd.jacobian(net, s, xs) for s, xs in zip(states, x[0], strict=False)]
+    ds = rd.jacobian_products(net, x[0], initial_state=s0[0])
+    norms = [np.linalg.norm(functools.reduce(lambda P, A: A @ P, J[: t + 1]), 2) for t in range(9)]
+    assert np.abs(ds.log_norm.values - np.log(norms)).max() < 1e-12
+    flow, adjoint = rd.gradient_flow(net, x[0], y[0], initial_state=s0[0]), np.zeros(8)
+    for t in range(8, -1, -1):
+        h = states[t + 1, :4]
+        adjoint = adjoint + np.concatenate([net.W_hy.T @ (net.W_hy @ h + net.b_y - y[0, t]), np.zeros(4)])
+        for name, part in (("", adjoint), ("_hidden", adjoint[:4]), ("_cell", adjoint[4:])):
+            assert flow[f"gradient_norm{name}"].values[t] == pytest.approx(np.linalg.norm(part), rel=1e-12)
+        adjoint = J[t].T @ adjoint
+
+
+def test_what_its_analyses_do_not_give(rng):
+    """No proofs, no parts by gate, no gradient of exponents, no GPU: each says so."""
+    net, x = CASE.network(rng, 3, 2), rng.standard_normal((40, 2))
+    assert set(rd.fixed_points(net, rng=0, starts=20).status.values) == {"converged"}
+    for call, error, message in (
+        (lambda: rd.gradient_paths(net, x), TypeError, "its terms are not known; use gradient_paths_from_terms"),
+        (lambda: rd.lyapunov_value_and_grad(net, x), TypeError, "a network of one cell is wanted"),
+        (lambda: rd.lyapunov_spectrum(net, x, steps=30, warmup=5, device="cuda"), rd.DeviceError, "device='cpu'"),
+    ):
+        with pytest.raises(error, match=message):
+            call()
+
+
 def test_gains_do_not_decay():
     """A penalty on them would be one on the outputs; the weights themselves lose by it, though only in scale."""
     net = rd.LayerNormLSTM.random(3, 2, rng=0)

@@ -6,6 +6,7 @@ from cases import BY_NAME, bits, relative_error
 
 import rnndyn as rd
 from rnndyn.gradients import Problem
+from rnndyn.networks.masked import Masked, masked
 from rnndyn.training.dropout import kept
 
 FULL = rd.Dropout(inputs=0.3, outputs=0.4, recurrent=0.2, weights=0.1)
@@ -40,26 +41,71 @@ def test_masks_of_inputs_and_outputs(variational, rng):
         assert 0 < (mask == 0).mean() < 1
 
 
+SHARING = [rd.GRU.random(20, 2, reset="before", rng=0), rd.LayerNormLSTM.random(20, 20, rng=1)]
+
+
 def test_masks_of_recurrent_weights(rng):
-    net = rd.Stack([rd.LSTM.random(20, 2, rng=0), rd.PiecewiseLinear.random(20, 20, rng=1)])
+    """Each weight's own; and those of units where all sequences share them."""
+    net = rd.Stack([*SHARING, rd.Elman.random(20, 20, rng=2)])
     columns = rd.Dropout(recurrent=0.5).factors(net, rng)
-    assert set(columns) == {"0.W_hh", "1.W"} and columns["0.W_hh"].shape == (80, 20)
+    assert set(columns) == {"0.W_hh", "1.W_hh"} and columns["1.W_hh"].shape == (80, 20)
     for mask in columns.values():
         assert (mask == mask[:1]).all() and set(np.unique(mask)) == {0.0, 2.0}
-    single = rd.Dropout(weights=0.5).factors(net, rng)["0.W_hh"]
-    assert not (single == single[:1]).all() and set(np.unique(single)) == {0.0, 2.0}
+    single = rd.Dropout(weights=0.5).factors(net, rng)
+    assert set(single) == {"0.W_hh", "1.W_hh", "2.W_hh"}
+    assert not (single["2.W_hh"] == single["2.W_hh"][:1]).all() and set(np.unique(single["2.W_hh"])) == {0.0, 2.0}
     assert rd.Dropout(inputs=0.5, outputs=0.5).factors(net, rng) == {}
+    masked = rd.Dropout(recurrent=0.5).masked(net, 4, rng)
+    assert masked.layers[:2] == net.layers[:2]
+    factors = masked.layers[2].factors
+    assert factors.shape == (4, 20) and set(np.unique(factors)) == {0.0, 2.0} and len(np.unique(factors, axis=0)) == 4
+    assert rd.Dropout(weights=0.5).masked(net, 4, rng) is net
 
 
-def test_scaled_columns_are_a_masked_state(rng):
-    """W_hh (m h) of the equation, one mask at all times."""
-    net, x = rd.Elman.random(6, 2, rng=0), rng.standard_normal((20, 2))
-    mask = rd.Dropout(recurrent=0.5).factors(net, rng)["W_hh"]
-    h, states = np.zeros(6), []
-    for xs in x:
-        h = np.tanh(net.W_xh @ xs + net.W_hh @ (mask[0] * h) + net.b_h)
-        states.append(h)
-    assert np.abs(rd.run(net.replace(W_hh=mask * net.W_hh), x).state - np.array(states)).max() < 1e-14
+ONE = ["lstm-peephole", "gru-after-write", "leaky-voltage-tanh"]
+
+
+@pytest.mark.parametrize("case", [BY_NAME[name] for name in ONE], ids=lambda case: case.name)
+def test_a_masked_state_is_a_matrix_with_scaled_columns(case, rng):
+    """Runs and gradients of a batch are those of its sequences, each through its own W_hh, to some roundings."""
+    H, B = 5, 3
+    net, x = case.network(rng, H, 2, 1), rng.standard_normal((B, 6, 2))
+    y, s0, factors = (
+        rng.standard_normal((B, 6, 1)),
+        0.5 * rng.standard_normal((B, net.state_size)),
+        kept(rng, (B, H), 0.4, float),
+    )
+    name = "W" if "W" in net.arrays() else "W_hh"
+    own = [net.replace(**{name: f * getattr(net, name)}) for f in factors]
+    ds = rd.run(masked(net, factors), x, initial_state=s0)
+    value, gradients = rd.value_and_grad(masked(net, factors), x, y, initial_state=s0)
+    alone = [rd.value_and_grad(*a, initial_state=s) for *a, s in zip(own, x, y, s0, strict=True)]
+    for b in range(B):
+        assert np.abs(ds.state[b] - rd.run(own[b], x[b], initial_state=s0[b]).state).max() < 1e-14
+    assert value == pytest.approx(np.mean([v for v, _ in alone]), rel=1e-14)
+    for field, array in gradients.arrays().items():
+        each = [g.arrays()[field] * (f if field == name else 1) for (_, g), f in zip(alone, factors, strict=True)]
+        assert relative_error(array, np.mean(each, axis=0)) < 1e-13, field
+
+
+def test_masks_of_networks_of_networks(rng):
+    """Loss and gradients of a batch are the means of those of its sequences alone, each with its rows of the masks."""
+    inside = rd.Stack([rd.LSTM.random(3, 2, rng=0), rd.Elman.random(4, 3, 2, rng=1)])
+    encoder = rd.Stack([rd.LSTM.random(3, 3, rng=2), rd.Elman.random(4, 3, rng=3)])
+    net = rd.Dropout(recurrent=0.5).masked(rd.EncoderDecoder(encoder, rd.ClosedLoop(inside)), 4, rng)
+    source, y, ends = rng.standard_normal((4, 5, 3)), rng.standard_normal((4, 6, 2)), [5, 2, 3, 5]
+
+    def row(net, b):
+        if isinstance(net, Masked):
+            plain = type(net).__mro__[2]
+            return masked(plain(**{name: getattr(net, name) for name in net._fields()}), net.factors[b : b + 1])
+        return net.replace(**net._part_fields({name: row(part, b) for name, part in net.parts().items()}))
+
+    value, gradients = rd.value_and_grad(net, (source, 6), y, lengths=(ends, None))
+    alone = [rd.value_and_grad(row(net, b), (source[b, : ends[b]], 6), y[b]) for b in range(4)]
+    assert value == pytest.approx(np.mean([v for v, _ in alone]), rel=1e-13)
+    for name, array in gradients.arrays().items():
+        assert relative_error(array, np.mean([g.arrays()[name] for _, g in alone], axis=0)) < 1e-12, name
 
 
 # ---- a step of training ------------------------------------------------------------------------------------------
@@ -76,13 +122,14 @@ def test_one_step_is_that_of_autograd_under_the_same_masks(variational, checkpoi
     seed = int(np.random.default_rng(3).integers(1 << 62))
     draws = np.random.default_rng([seed, 0, 1])
     times = 1 if variational else 8
-    columns, single = kept(draws, (1, 9), 0.2, float), kept(draws, (9, 9), 0.1, float)
+    kept(draws, (1, 9), 0.0, float)  # no mask for all sequences
+    single, units = kept(draws, (9, 9), 0.1, float), kept(draws, (5, 9), 0.2, float)
     of_inputs, of_outputs = kept(draws, (5, times, 4), 0.3, float), kept(draws, (5, times, 9), 0.4, float)
     p = {name: torch.from_numpy(array.copy()).requires_grad_() for name, array in net.arrays().items()}
     W = p["W_hh"] * torch.from_numpy(single)
     h, hidden = torch.zeros(5, 9, dtype=torch.float64), []
     for xs in torch.from_numpy(x * of_inputs).unbind(1):
-        h = torch.tanh(xs @ p["W_xh"].T + (h * torch.from_numpy(columns)) @ W.T + p["b_h"])
+        h = torch.tanh(xs @ p["W_xh"].T + (h * torch.from_numpy(units)) @ W.T + p["b_h"])
         hidden.append(h)
     seen = torch.stack(hidden, 1) * torch.from_numpy(of_outputs)
     loss = 0.5 * (seen @ p["W_hy"].T + p["b_y"] - torch.from_numpy(y)).square().sum() / 5

@@ -127,6 +127,59 @@ def test_scheduled_sampling_teaches_to_recover_from_an_error(seed):
     assert recovered["scheduled"] > 0.85, recovered
 
 
+# ---- validation --------------------------------------------------------------------------------------------------
+def free_loss(net, x, y):
+    """Squared error of a network that runs freely after its first input, by its closed loop."""
+    first = rd.run(net, x[:, :1])
+    loop = rd.ClosedLoop(net)
+    free = rd.run(loop, initial_state=first.state.values[:, 0], steps=y.shape[1] - 1).output.values
+    return 0.5 * np.sum((np.concatenate([first.output.values, free], axis=1) - y) ** 2) / len(y)
+
+
+def test_validation_can_run_freely(rng):
+    """While teacher forcing trains; the network returned is then the one that runs best by itself."""
+    x, y = rng.standard_normal((2, 5, 7, K))
+    held_out = {"inputs": x[:3], "targets": y[:3], "feeding": rd.ScheduledSampling(0.0)}
+    options = {"steps": 8, "optimizer": rd.Adam(0.1)}
+    net, history = rd.train(writer(), x, y, validation=held_out, **options)
+    nets = [rd.train(writer(), x, y, **options | {"steps": n})[0] for n in range(1, 9)]
+    losses = [free_loss(one, x[:3], y[:3]) for one in nets]
+    assert np.allclose(history.validation_loss, losses, rtol=1e-12)
+    assert history.attrs["best_step"] == np.argmin(losses) + 1 and net == nets[int(np.argmin(losses))]
+    forced = rd.train(writer(), x, y, validation=(x[:3], y[:3]), **options)[1]
+    assert (forced.loss == history.loss).all() and (forced.validation_loss != history.validation_loss).all()
+
+
+def test_validation_draws_the_same_at_each_look():
+    """Symbols and rewards of a network that stands still do not change; of rewards it is minus the mean."""
+    x, y = sentences(1)
+    for feeding in (rd.ScheduledSampling(0.5), rd.Reinforce(lambda drawn, wanted: (drawn == wanted).sum(axis=1))):
+        held_out = {"inputs": x, "targets": y, "feeding": feeding}
+        history = call(4, optimizer=rd.SGD(0.0), validation=held_out)[1]
+        assert len(set(history.validation_loss.values)) == 1
+    right = -history.validation_loss[0].item() * len(y)
+    assert abs(right - round(right)) < 1e-12 and 0 < right < y.size
+
+
+def test_validation_that_is_fed_goes_on_from_a_file(tmp_path):
+    x, y = sentences(1)
+    held_out = {"inputs": x, "targets": y, "feeding": rd.ScheduledSampling(0.5)}
+    whole = call(9, validation=held_out, patience=20)
+    call(4, validation=held_out, patience=20, save_to=tmp_path / "run")
+    again = call(9, validation=held_out, patience=20, save_to=tmp_path / "run")
+    assert again[0] == whole[0] and bits(again[1].validation_loss.values) == bits(whole[1].validation_loss.values)
+    with pytest.raises(ValueError, match="is of a training with other .*validation_feeding"):
+        call(9, validation=held_out | {"feeding": rd.ScheduledSampling(0.1)}, patience=20, save_to=tmp_path / "run")
+
+
+def test_validation_that_cannot_be_fed_is_refused():
+    (x, y), free = sentences(1), rd.ScheduledSampling(0.0)
+    for feeding, outputs, words in ((0.5, K, "feeding is a float"), (free, K + 1, "net has 4 inputs and 5 outputs")):
+        held_out = {"inputs": x, "targets": y, "feeding": feeding}
+        with pytest.raises((TypeError, ValueError), match=f"validation: {words}"):
+            rd.train(rd.Elman.random(6, K, outputs, rng=0), x, y, loss="cross_entropy", validation=held_out)
+
+
 def test_a_decoder_is_fed_what_it_writes(rng):
     """An EncoderDecoder that runs freely is the one whose decoder is closed, after its first input."""
     encoder, decoder = rd.Elman.random(6, 3, rng=1), writer()

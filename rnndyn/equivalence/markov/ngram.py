@@ -15,9 +15,10 @@ from rnndyn.validate import as_integer, as_number
 class NGram:  # numpydoc ignore=PR02
     """Markov model of order tau: the law of a symbol given the tau symbols before it, from counts.
 
-    ``P(s | c) = (n(c, s) - d [n(c, s) > 0] + (a M + d N(c)) Q(s | c)) / (n(c) + a M)``, with n the counts of a context
-    c and of the symbol s after it, of M symbols, and N(c) the number of different ones after c. Smoothing a and
-    discount d give weight to a law Q from fewer symbols: that of ``backoff``, or 1/M. Made by `NGram.fit`.
+    ``P(s | c) = (n(c, s) - d(c, s) + (a M + sum_s d(c, s)) Q(s | c)) / (n(c) + a M)``, with n the counts of a context c
+    and of the symbol s after it, of M symbols, and d what is taken off the counts that are not 0. Smoothing a and
+    discounts d give weight to a law Q from fewer symbols: that of ``backoff``, or 1/M. Made by `NGram.fit`, or by
+    `NGram.kneser_ney`, which leaves nothing to choose but the order.
 
     Parameters
     ----------
@@ -33,7 +34,8 @@ class NGram:  # numpydoc ignore=PR02
     counts : (n,)
         How often.
     discount
-        d, taken off every count: absolute discounting, interpolated ([ney1994]_).
+        d, taken off every count: absolute discounting, interpolated ([ney1994]_); or three, off counts of 1, of 2, and
+        of 3 or more ([chen1999]_).
     backoff
         The model of Q, of a lower order; None for Q = 1/M.
 
@@ -51,7 +53,7 @@ class NGram:  # numpydoc ignore=PR02
     smoothing: float
     grams: np.ndarray
     counts: np.ndarray
-    discount: float = 0.0
+    discount: float | tuple[float, ...] = 0.0
     backoff: NGram | None = None
 
     @classmethod
@@ -63,7 +65,7 @@ class NGram:  # numpydoc ignore=PR02
         lengths: Any = None,
         n_symbols: int | None = None,
         smoothing: float = 0.0,
-        discount: float = 0.0,
+        discount: Any = 0.0,
         backoff: NGram | None = None,
     ) -> NGram:
         """Count.
@@ -81,7 +83,8 @@ class NGram:  # numpydoc ignore=PR02
         smoothing
             a, added to every count.
         discount
-            d, from 0 to 1, taken off every count that is not 0.
+            d, from 0 to 1, taken off every count that is not 0; or three, taken off counts of 1, of 2, and of 3 or
+            more, and at most as large as these.
         backoff
             Model of a lower order and as many symbols, which what is added and taken off is given to; None for all
             symbols alike. One of smoothing and discount has to be above 0.
@@ -105,19 +108,51 @@ class NGram:  # numpydoc ignore=PR02
         >>> round(float(np.exp(model.loglik([0, 2]))), 6)  # (1 - 1/2 + 2/2 times 1/6) / 3
         0.222222
         """
-        tau = as_integer(order, "order", minimum=0)
-        given = None if n_symbols is None else as_integer(n_symbols, "n_symbols", minimum=1)
-        data = as_symbols(x, lengths, given)
-        M = given or int(data.x.max(initial=0)) + 1
-        if M ** (tau + 1) >= 2**63:
-            raise ValueError(f"order is {tau}, which with {M} symbols makes more than 2^63 contexts: take a lower one")
-        codes, counts = np.unique(_codes(data, tau, M)[0], return_counts=True)
-        grams = np.stack([codes // M**k % M for k in range(tau, -1, -1)], axis=1)
-        for array in (grams, counts):
-            array.flags.writeable = False
-        a, d = as_number(smoothing, "smoothing", minimum=0), as_number(discount, "discount", minimum=0, maximum=1)
-        _check_backoff(backoff, tau, M, bool(a or d))
-        return cls(tau, M, a, grams, counts, d, backoff)
+        data, tau, M = _as_data(x, order, lengths, n_symbols)
+        a, d = as_number(smoothing, "smoothing", minimum=0), _as_discount(discount)
+        _check_backoff(backoff, tau, M, bool(a or np.any(d)))
+        return cls(tau, M, a, *_counted(_codes(data, tau, M)[0], tau, M), d, backoff)
+
+    @classmethod
+    def kneser_ney(cls, x: Any, order: int, *, lengths: Any = None, n_symbols: int | None = None) -> NGram:
+        """Count, with interpolated modified Kneser-Ney smoothing ([kneser1995]_, [chen1999]_).
+
+        Parameters
+        ----------
+        x, order, lengths, n_symbols
+            As in `fit`.
+
+        Returns
+        -------
+        NGram
+            The model; it backs off through all lower orders to 1/M. In these a gram counts once for each symbol that
+            was seen in front of it. The three discounts of each order follow from its numbers n_1 to n_4 of grams
+            counted once to four times; where n_1 or n_k is 0, that of k is k/2. Cost and memory tau times those of
+            `fit`.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As `fit`.
+
+        Examples
+        --------
+        >>> x = [0, 1, 0, 2, 0, 1, 3, 1]
+        >>> model = NGram.kneser_ney(x, 1)
+        >>> model.backoff.counts.tolist()  # 0 was seen after 1 and 2, 1 after 0 and 3, the others after one symbol
+        [2, 2, 1, 1]
+        >>> [round(float(d), 3) for d in model.discount]
+        [0.714, 2.0, 1.5]
+        """
+        data, tau, M = _as_data(x, order, lengths, n_symbols)
+        model = None
+        for k in range(tau + 1):
+            # Each gram with what was in front of it, once, for the lower orders.
+            codes = _codes(data, k, M)[0] if k == tau else np.unique(_codes(data, k + 1, M)[0]) % M ** (k + 1)
+            grams, counts = _counted(codes, k, M)
+            model = cls(k, M, 0.0, grams, counts, _modified_discounts(counts), model)
+        assert model is not None
+        return model
 
     def log_probabilities(self, x: Any, *, lengths: Any = None) -> np.ndarray:
         """Log probability of each symbol, given those before.
@@ -218,13 +253,13 @@ class NGram:  # numpydoc ignore=PR02
 
     def __repr__(self) -> str:
         sizes = f"order={self.order}, n_symbols={self.n_symbols}, smoothing={self.smoothing}"
-        if self.discount:
+        if np.any(self.discount):
             sizes += f", discount={self.discount}"
         if self.backoff is not None:
             sizes += f", backoff of order {self.backoff.order}"
         return f"NGram({sizes}, {len(self.counts)} contexts and symbols)"
 
-    def _options(self) -> tuple[int, int, float, float]:
+    def _options(self) -> tuple:
         return self.order, self.n_symbols, self.smoothing, self.discount
 
     def _contexts(self) -> np.ndarray:
@@ -233,23 +268,65 @@ class NGram:  # numpydoc ignore=PR02
         return np.cumsum(np.append([0] if len(self.grams) else [], new)).astype(np.int64)
 
     def _log_probabilities(self, codes: np.ndarray) -> np.ndarray:
-        M, a, d = self.n_symbols, self.smoothing, self.discount
+        M, a = self.n_symbols, self.smoothing
+        taken = np.broadcast_to(self.discount, 3)[np.minimum(self.counts, 3) - 1]
         seen = self.grams @ M ** np.arange(self.order, -1, -1)
         context = self._contexts()
         contexts = seen[np.flatnonzero(np.diff(context, prepend=-1))] // M
-        count = _looked_up(seen, self.counts - d, codes)
+        count = _looked_up(seen, self.counts - taken, codes)
         total = _looked_up(contexts, np.bincount(context, self.counts), codes // M)
-        different = _looked_up(contexts, np.bincount(context), codes // M)
+        left = _looked_up(contexts, np.bincount(context, taken), codes // M)
         fewer = self._fewer(codes)
         with np.errstate(divide="ignore", invalid="ignore"):
-            known = np.log((count + (a * M + d * different) * fewer) / (total + a * M))
-            return np.where(total + a > 0, known, np.log(fewer) if d else -np.inf)
+            known = np.log((count + (a * M + left) * fewer) / (total + a * M))
+            return np.where(total + a > 0, known, np.log(fewer) if np.any(self.discount) else -np.inf)
 
     def _fewer(self, codes: np.ndarray) -> Any:
         """Q: probability of each symbol from fewer symbols before it."""
         if self.backoff is None:
             return 1 / self.n_symbols
         return np.exp(self.backoff._log_probabilities(codes % self.n_symbols ** (self.backoff.order + 1)))
+
+
+def _as_data(x: Any, order: Any, lengths: Any, n_symbols: Any) -> tuple[Sequences, int, int]:
+    """Symbols, order and number of symbols, checked."""
+    tau = as_integer(order, "order", minimum=0)
+    given = None if n_symbols is None else as_integer(n_symbols, "n_symbols", minimum=1)
+    data = as_symbols(x, lengths, given)
+    M = given or int(data.x.max(initial=0)) + 1
+    if M ** (tau + 1) >= 2**63:
+        raise ValueError(f"order is {tau}, which with {M} symbols makes more than 2^63 contexts: take a lower one")
+    return data, tau, M
+
+
+def _as_discount(discount: Any) -> Any:
+    """One number, or three."""
+    if np.ndim(discount) == 0:
+        return as_number(discount, "discount", minimum=0, maximum=1)
+    if np.shape(discount) != (3,):
+        raise ValueError(f"discount has shape {np.shape(discount)}: a number or three are wanted")
+    return tuple(as_number(d, f"discount[{k}]", minimum=0, maximum=k + 1) for k, d in enumerate(discount))
+
+
+def _counted(codes: np.ndarray, tau: int, M: int) -> tuple[np.ndarray, np.ndarray]:
+    """Different codes as rows of symbols, in rising order, and how often each came; read-only."""
+    codes, counts = np.unique(codes, return_counts=True)
+    grams = np.stack([codes // M**k % M for k in range(tau, -1, -1)], axis=1)
+    for array in (grams, counts):
+        array.flags.writeable = False
+    return grams, counts
+
+
+def _modified_discounts(counts: np.ndarray) -> tuple[float, ...]:
+    """Discounts off counts of 1, 2, and 3 or more."""
+    n = np.bincount(np.minimum(counts, 5), minlength=6).astype(float)
+    found = []
+    for k in (1, 2, 3):
+        if n[1] and n[k]:
+            found.append(float(np.clip(k - (k + 1) * n[1] / (n[1] + 2 * n[2]) * n[k + 1] / n[k], 0, k)))
+        else:
+            found.append(k / 2)
+    return tuple(found)
 
 
 def _check_backoff(backoff: Any, order: int, n_symbols: int, weighted: bool) -> None:

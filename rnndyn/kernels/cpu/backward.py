@@ -3,12 +3,13 @@
 from numba import prange
 
 from rnndyn.cells.contract import partials, rate_partials
+from rnndyn.cells.primitives import scaled
 from rnndyn.kernels.barrier import meet
 from rnndyn.kernels.dispatch import first_slot, kind, parameter_count, parameters, pre_activations, slot_count, states
 from rnndyn.kernels.jit import ROWS, kernel, routine
 from rnndyn.kernels.lanes import load, store, width_of
 from rnndyn.kernels.tile import block, tile
-from rnndyn.kernels.tuples import gather, load_part, plus, pull, scaled, scatter
+from rnndyn.kernels.tuples import gather, load_part, plus, pull, scatter
 
 TALL = ROWS[2]
 

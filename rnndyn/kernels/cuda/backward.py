@@ -1,13 +1,13 @@
 """Backpropagation through time: the adjoint of the forward pass, for every cell, from its partial derivatives alone."""
 
 from rnndyn.cells.contract import partials, rate_partials
-from rnndyn.cells.primitives import like
+from rnndyn.cells.primitives import like, scaled
 from rnndyn.kernels.cuda.device import cuda
 from rnndyn.kernels.cuda.dispatch import add_parameters, parameters, pre_activations, slots, states
 from rnndyn.kernels.cuda.forward import network_of
 from rnndyn.kernels.cuda.number import scatter
 from rnndyn.kernels.dispatch import kind
-from rnndyn.kernels.tuples import plus, pull, scaled
+from rnndyn.kernels.tuples import plus, pull
 
 
 def room_numbers(layout):

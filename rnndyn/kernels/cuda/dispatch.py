@@ -11,6 +11,7 @@ for _function, _implementation in (
     (contract.partials, dispatch._partials),
     (contract.rate, dispatch._rate),
     (contract.rate_partials, dispatch._rate_partials),
+    (contract.within, dispatch._within),
     (contract.phi, dispatch._phi),
     (contract.dphi, dispatch._dphi),
 ):

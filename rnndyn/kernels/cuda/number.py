@@ -8,7 +8,7 @@ NumPy scalar, on which the formulas run as they stand.
 from numba import types
 from numba.extending import register_model
 
-from rnndyn.cells import functions
+from rnndyn.cells import functions, primitives
 from rnndyn.kernels import lanes, tuples
 from rnndyn.kernels.cuda.device import extension
 
@@ -52,7 +52,8 @@ for _function, _implementation in lanes.operations:
 for _function, _implementation in (
     (tuples.pull, tuples._overload_pull),
     (tuples.plus, tuples._overload_plus),
-    (tuples.scaled, tuples._overload_scaled),
+    (primitives.scaled, tuples._overload_scaled),
+    (primitives.zeros, tuples._overload_zeros),
 ):
     overload(_function)(_implementation)
 

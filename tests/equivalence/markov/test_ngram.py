@@ -74,6 +74,64 @@ def test_backing_off_is_that_of_exact_counts(sequences, test, pairs, gap):
         assert found[t] == pytest.approx(math.log(wanted), rel=1e-13, abs=1e-13)
 
 
+def modified(counts):
+    """The three discounts as printed, in exact fractions; k/2 where they are not defined."""
+    n = Counter(counts)
+    if not n[1]:
+        return [Fraction(k, 2) for k in (1, 2, 3)]
+    Y = Fraction(n[1], n[1] + 2 * n[2])
+    raw = [k - (k + 1) * Y * Fraction(n[k + 1], n[k]) if n[k] else Fraction(k, 2) for k in (1, 2, 3)]
+    return [min(max(d, Fraction(0)), Fraction(k)) for k, d in enumerate(raw, 1)]
+
+
+def kneser_ney(sequences, order, M, context, symbol, top=True):
+    """Interpolated modified Kneser-Ney by sets of grams; below the top, a gram counts what was seen in front of it."""
+    wide = order if top else order + 1
+    grams = [tuple(x[t - wide : t + 1]) for x in sequences for t in range(wide, len(x))]
+    counts = Counter(grams if top else (gram[1:] for gram in set(grams)))
+    fewer = kneser_ney(sequences, order - 1, M, context[1:], symbol, False) if order else Fraction(1, M)
+    after = {gram[-1]: n for gram, n in counts.items() if gram[:-1] == tuple(context)}
+    if not after:
+        return fewer
+    D = modified(counts.values())
+    taken = {s: D[min(n, 3) - 1] for s, n in after.items()}
+    kept = after.get(symbol, 0) - taken.get(symbol, 0)
+    return (kept + sum(taken.values()) * fewer) / sum(after.values())
+
+
+@given(st.lists(st.lists(st.integers(0, 2), max_size=25), min_size=1, max_size=3), symbols, st.integers(0, 3))
+@examples(60)
+def test_kneser_ney_is_that_of_sets_of_grams(sequences, test, order):
+    model = rd.NGram.kneser_ney([np.array(x, int) for x in sequences], order, n_symbols=3)
+    found = model.log_probabilities(np.array(test, int))
+    for t in range(order, len(test)):
+        wanted = kneser_ney(sequences, order, 3, test[t - order : t], test[t])
+        # Where discounts nearly take all of a count, the rest is a difference of rounded numbers.
+        assert math.exp(found[t]) == pytest.approx(float(wanted), rel=1e-13, abs=1e-15)
+
+
+@given(
+    st.lists(st.lists(st.integers(0, 3), max_size=40), min_size=1, max_size=3), st.integers(0, 3), st.integers(0, 63)
+)
+@examples(40)
+def test_kneser_ney_gives_probabilities_that_sum_to_one(sequences, order, context):
+    model = rd.NGram.kneser_ney([np.array(x, int) for x in sequences], order, n_symbols=4)
+    before = [context // 4**k % 4 for k in range(order)]
+    total = sum(math.exp(model.loglik([*before, s])) for s in range(4))
+    assert total == pytest.approx(1, rel=1e-13)
+
+
+def test_kneser_ney_beats_absolute_discounting_where_a_symbol_has_one_context():
+    """The textbook case: "Francisco" is frequent, but only after "San"; after a new context it should be rare."""
+    rng = np.random.default_rng(0)
+    words = rng.integers(2, 10, 400)
+    text = np.concatenate([[w, 0, 1] if w < 4 else [w] for w in words])  # 0 San, 1 Francisco, always together
+    fresh = [10, 1]  # a word that was never seen, then Francisco
+    absolute = rd.NGram.fit(text, 1, n_symbols=11, discount=0.75, backoff=rd.NGram.fit(text, 0, n_symbols=11))
+    better = rd.NGram.kneser_ney(text, 1, n_symbols=11)
+    assert math.exp(better.loglik(fresh)) < 0.25 * math.exp(absolute.loglik(fresh))
+
+
 def test_backing_off_to_an_exact_law_of_no_context():
     """Where nothing was counted, the model is its backoff."""
     low = rd.NGram.fit([0, 0, 1], 0, smoothing=1)
@@ -142,6 +200,9 @@ def backing_off(order, n_symbols, **options):
         (lambda: rd.NGram.fit([0, 3], 1, n_symbols=3), ValueError, r"x\[1\] is 3"),
         (lambda: rd.NGram.fit([0, 1], 1, smoothing=-1), ValueError, "smoothing is -1"),
         (lambda: rd.NGram.fit([0, 1], 1, discount=1.5), ValueError, "discount is 1.5"),
+        (lambda: rd.NGram.fit([0, 1], 1, discount=(0.5, 0.5)), ValueError, r"discount has shape \(2,\)"),
+        (lambda: rd.NGram.fit([0, 1], 1, discount=(0.5, 2.5, 1)), ValueError, r"discount\[1\] is 2.5"),
+        (lambda: rd.NGram.kneser_ney([0, 1], -1), ValueError, "order is -1"),
         (lambda: rd.NGram.fit([0, 1], 1, discount=0.5, backoff=3), TypeError, "backoff is a int"),
         (lambda: backing_off(1, 2, discount=0.5), ValueError, "an order below 1"),
         (lambda: backing_off(0, 3, discount=0.5), ValueError, "backoff has order 0 and 3 symbols"),

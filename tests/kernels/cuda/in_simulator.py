@@ -10,6 +10,7 @@ from cases import BY_NAME, CASES
 
 import rnndyn as rd
 from rnndyn.kernels.cuda import device
+from rnndyn.networks.masked import masked
 
 if not device.SIMULATED:
     pytest.skip("test_simulator.py runs it", allow_module_level=True)
@@ -42,7 +43,7 @@ def draw(case, rng, dtype="float64", H=H, I=I):
 
 def there_and_back(Tape, Sums, net, x, s0, g, adjoint):
     """All that one tape gives, by name, and the gradients of the weights."""
-    tape, sums, trace = Tape(net, x, s0), Sums(net, len(x)), np.zeros((*x.shape[:2], net.state_size), net.dtype)
+    tape, sums, trace = Tape(net, x, s0), Sums(net, len(x)), np.zeros((*x.shape[:2], s0.shape[1]), net.dtype)
     found = {"hidden": tape.hidden, "last": tape.last}
     found["adjoint"], found["inputs"] = tape.pull(g, adjoint, sums, inputs=True, trace=trace)
     return found | {"trace": trace}, sums.gradients().arrays()
@@ -65,6 +66,14 @@ def compare(net, *data):
 @pytest.mark.parametrize("case", [c for c in CASES if not c.name.endswith("write")], ids=lambda case: case.name)
 def test_every_cell_there_and_back(case, rng):
     compare(*draw(case, rng))
+
+
+@pytest.mark.parametrize("name", ["gru-after-keep", "lstm-peephole", "leaky-voltage-tanh"])
+def test_masked_states_there_and_back(name, rng):
+    net, x, s0, g, adjoint = draw(BY_NAME[name], rng)
+    factors = 1.5 * rng.integers(0, 2, (B, H))
+    wide = [np.concatenate([part, more], axis=1) for part, more in ((s0, factors), (adjoint, 0 * factors))]
+    compare(masked(net, factors), x, wide[0], g, wide[1])
 
 
 @pytest.mark.parametrize("name", ["gru-before-keep", "lstm-peephole"])

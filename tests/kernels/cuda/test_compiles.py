@@ -5,17 +5,22 @@ from importlib.util import find_spec
 
 import numpy as np
 import pytest
-from cases import CASES
+from cases import BY_NAME, CASES
 from numba import types
 
 from rnndyn.kernels.cuda import device
+from rnndyn.networks.masked import masked
 
 needs_numba_cuda = pytest.mark.skipif(
     find_spec("numba_cuda") is None or device.SIMULATED, reason="needs numba-cuda, and not its simulator"
 )
 CAPABILITY = (9, 0)
-CELLS = {network.cell: None for network in (case.network(np.random.default_rng(0), 2) for case in CASES)}
+DRAWN = np.random.default_rng(0)
+CELLS = list({network.cell: None for network in (case.network(DRAWN, 2) for case in CASES)})
+NAMES = ("gru-after-keep", "leaky-voltage-tanh")
+MASKED = [masked(BY_NAME[name].network(DRAWN, 2), np.ones((1, 2))).cell for name in NAMES]  # no tangents
 every_cell = pytest.mark.parametrize("cell", CELLS, ids=lambda cell: cell.__name__)
+every_trained_cell = pytest.mark.parametrize("cell", CELLS + MASKED, ids=lambda cell: cell.__name__)
 every_dtype = pytest.mark.parametrize("dtype", [types.float32, types.float64], ids=str)
 
 
@@ -53,7 +58,7 @@ def check(ptx, dtype, computes=True):
 
 @needs_numba_cuda
 @every_dtype
-@every_cell
+@every_trained_cell
 def test_forward_compiles(cell, dtype, ptx):
     from rnndyn.kernels.cuda.forward import forward
 
@@ -62,7 +67,7 @@ def test_forward_compiles(cell, dtype, ptx):
 
 @needs_numba_cuda
 @every_dtype
-@every_cell
+@every_trained_cell
 def test_backward_compiles(cell, dtype, ptx):
     from rnndyn.kernels.cuda.backward import backward
 
