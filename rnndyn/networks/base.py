@@ -275,7 +275,15 @@ class Network(ABC):
         Network
             A new one.
         """
-        return self.with_arrays(arrays)
+        if self.parts() or not self._own():  # what is made of networks, or of a function, is made anew
+            return self.with_arrays(arrays)
+        new = object.__new__(type(self))
+        for name in self._fields():
+            new._set(name, getattr(self, name))
+        for name, array in arrays.items():
+            array.flags.writeable = False
+            new._set(name, array)
+        return new
 
     def astype(self, dtype: Any) -> Network:
         """Network with every array converted.

@@ -220,27 +220,6 @@ class CellNetwork(RecurrentNetwork):
                 present[name] = np.zeros_like(getattr(self, name))
         return Gradients(dict.fromkeys(self._dims) | present, constant=self._constant)
 
-    def with_values(self, arrays: Mapping[str, Any]) -> Network:
-        """Network with other values in some of the arrays, as `Network.with_values`, at little cost.
-
-        Parameters
-        ----------
-        arrays
-            Finite, of the same shapes and dtype; they become read-only.
-
-        Returns
-        -------
-        Network
-            A new one.
-        """
-        new = object.__new__(type(self))
-        for name in self._fields():
-            new._set(name, getattr(self, name))
-        for name, array in arrays.items():
-            array.flags.writeable = False
-            new._set(name, array)
-        return new
-
     @cached_property
     def layout(self) -> Any:
         """Weights in the layout that the kernels read, made once a network.
