@@ -62,10 +62,14 @@ def test_masks_of_recurrent_weights(rng):
     assert rd.Dropout(weights=0.5).masked(net, 4, rng) is net
 
 
-ONE = ["lstm-peephole", "gru-after-write", "leaky-voltage-tanh"]
+# Each compiles its own passes; of a cell with several states there is a test of networks of networks too.
+ONE = [
+    pytest.param(BY_NAME["leaky-voltage-tanh"], id="leaky-voltage-tanh"),
+    *(pytest.param(BY_NAME[name], id=name, marks=pytest.mark.slow) for name in ("lstm-peephole", "gru-after-write")),
+]
 
 
-@pytest.mark.parametrize("case", [BY_NAME[name] for name in ONE], ids=lambda case: case.name)
+@pytest.mark.parametrize("case", ONE)
 def test_a_masked_state_is_a_matrix_with_scaled_columns(case, rng):
     """Runs and gradients of a batch are those of its sequences, each through its own W_hh, to some roundings."""
     H, B = 5, 3
