@@ -82,7 +82,8 @@ def covariant_lyapunov_vectors(
     Dataset
         ``vector (time, state, index)``: of norm 1, t steps after the warmup, at ``state (time, state)``. The Jacobian
         of the steps between takes a vector to a positive multiple of the later one. ``error (time, index)``: the
-        distance between two computations from independent beginnings; where it is not small, the vector is not
+        distance between two computations from independent beginnings, the second with random errors of the size of
+        rounding in each of its factors; where it is not small, the vector is not
         determined: exponents are as good as degenerate (of a complex pair only the plane is covariant), or `warmup` or
         `tail` is too short. ``exponent (index)``, with ``stderr``: the mean growth of the vectors themselves,
         ``local_exponent (time, index)`` that over the `every` steps before. ``min_angle (time)``: the smallest angle
@@ -188,10 +189,14 @@ def _measured(push: Push, plan: _Plan, C: np.ndarray, dt: float, tell: Callable[
     tally = Tally((rows, k))
     vector, state = np.empty((rows, plan.steps, size, k)), np.empty((rows // TWICE, plan.steps, size))
     local = np.zeros((rows, plan.steps, k))
+    noise, unit = np.random.default_rng(0), size * np.finfo(push.Q.dtype).eps
     for a, checkpoint in zip(reversed(starts), reversed(checkpoints), strict=True):
         push.restore(checkpoint)
         steps = plan.every * min(chunk, plan.total - a)
         R, frames, states = push.ahead(steps, plan.every)
+        # Different beginnings end in the same bits: the second computation is given errors as a factorisation makes.
+        second = R[:, 1::TWICE]
+        second += unit * np.linalg.norm(second, axis=2, keepdims=True) * np.triu(noise.uniform(-1, 1, second.shape))
         for g in reversed(range(len(frames))):
             n = a + g - plan.warmup
             if 0 <= n < plan.steps:
