@@ -100,17 +100,20 @@ class Record(NamedTuple):
     m: Any
 
 
+def derivative_shapes(made):
+    """Shapes of the local derivatives of a unit: by pre-activations, by states, and those of the rate by both."""
+    return (made.states, made.gates), (made.states, made.states), (made.gates,), (made.states,)
+
+
 def room_for_derivatives(made, rows):
     """Room for the local derivatives of :mod:`rnndyn.kernels.cuda.tangent`, of so many rows."""
-    shapes = (made.states, made.gates), (made.states, made.states), (made.gates,), (made.states,)
-    return tuple(cuda.device_array((rows, *shape, made.units), made.dtype) for shape in shapes)
+    return tuple(cuda.device_array((rows, *shape, made.units), made.dtype) for shape in derivative_shapes(made))
 
 
 def local_derivatives(net, s, x):
     """Derivatives of each unit's update, as :func:`rnndyn.passes.local_derivatives`."""
     made, batch = net.cuda_layout, len(s)
-    shapes = (made.states, made.gates), (made.states, made.states), (made.gates,), (made.states,)
-    found = [np.empty((batch, *shape, made.units), made.dtype) for shape in shapes]
+    found = [np.empty((batch, *shape, made.units), made.dtype) for shape in derivative_shapes(made)]
     after = np.empty(s.shape, made.dtype)
 
     def run(rows):
