@@ -15,13 +15,15 @@ import numpy as np
 
 from rnndyn import dynamics
 from rnndyn.devices import resolve_for
+from rnndyn.kernels.cpu.ensemble import linearised
 from rnndyn.kernels.cpu.frames import ROWS, grow
 from rnndyn.kernels.cpu.tangent import derivatives
 from rnndyn.kernels.jit import WIDTH, parallel, threads_for, threads_meet
 from rnndyn.kernels.memory import aligned_empty, aligned_zeros
+from rnndyn.kernels.pack import stacked
 from rnndyn.networks.map import Map
 from rnndyn.networks.recurrent import CellNetwork
-from rnndyn.passes import Tape, gate_matrices, no_inputs, unpack_states
+from rnndyn.passes import Tape, gate_matrices, no_inputs, pack_states, stretch_of, unpack_states
 
 WORTH_SHARING = 10_000_000  # operations of a window and a thread, from which on threads share a frame
 
@@ -132,24 +134,42 @@ class CellCourse(Course):
         rows, x = count * batch, inputs_at(self.nets[0], self.x, self.t, steps, batch)
         shapes = (made.states, made.gates), (made.states, made.states), (made.gates,), (made.states,)
         D = tuple(aligned_empty((steps, rows, *shape, made.blocks, made.lanes), made.dtype) for shape in shapes)
-        states = np.empty((count, batch, steps + 1, size), made.dtype)
-        for n, net in enumerate(self.nets):
-            tape = Tape(net, x, self.s[n])
-            own = D if count == 1 else tuple(aligned_empty((steps, batch, *d.shape[2:]), made.dtype) for d in D)
-            at = (d.reshape(1, steps * batch, *d.shape[2:]) for d in (tape.s[:-1], tape.a))
-            with parallel(tape.threads):
-                derivatives(net.layout.weights, *at, *(d.reshape(-1, *d.shape[2:]) for d in own), tape.threads)
-            for whole, part in zip(D, own, strict=True):
-                if count > 1:
-                    whole[:, n * batch : (n + 1) * batch] = part
-            flat = unpack_states(net, tape.s.reshape(-1, *tape.s.shape[2:]))
-            states[n] = flat.reshape(steps + 1, batch, size).swapaxes(0, 1)
-        self.s, self.t = np.ascontiguousarray(states[:, :, -1]), self.t + steps
+        s = (self._walk if count == 1 else self._walk_each)(x, D)
+        flat = unpack_states(self.nets[0], s.reshape(-1, *s.shape[2:])).reshape(steps + 1, rows, size)
+        states = np.ascontiguousarray(flat.swapaxes(0, 1))
+        self.s, self.t = flat[-1].reshape(count, batch, size).copy(), self.t + steps
         D = tuple(d.reshape(*d.shape[:-2], made.blocks * made.lanes) for d in D)
         none = np.empty((0, 1, 0, 0, ROWS), made.dtype)
         nets = np.repeat(np.arange(count), batch)
         made_of = Stretch(self.weights, self.first, D, none, nets, steps, made.units, self.operations)
-        return made_of, states.reshape(rows, steps + 1, size)
+        return made_of, states
+
+    def _walk(self, x, D):
+        """States (time + 1, frame, component, block, lane) of the only network; local derivatives go into ``D``."""
+        tape = Tape(self.nets[0], x, self.s[0])
+        at = (d.reshape(1, -1, *d.shape[2:]) for d in (tape.s[:-1], tape.a))
+        with parallel(tape.threads):
+            derivatives(self.nets[0].layout.weights, *at, *(d.reshape(-1, *d.shape[2:]) for d in D), tape.threads)
+        return tape.s
+
+    def _walk_each(self, x, D):
+        """As :meth:`_walk`, of several networks: small ones, as a rule, so that one launch takes them all."""
+        made, (count, batch, _), steps = self.nets[0].layout, self.s.shape, x.shape[1]
+        threads = threads_for(count * batch * steps * 2 * self.nets[0].W_hh.size, count)
+        s = aligned_empty((steps + 1, count * batch, made.states, made.blocks, made.lanes), made.dtype)
+        pack_states(self.nets[0], self.s.reshape(count * batch, -1), s[0])
+        room = threads, stretch_of(self.nets[0], batch, steps), batch
+        a = aligned_empty((*room, made.gates, made.blocks, made.lanes), made.dtype)
+        m = aligned_empty((*room, made.blocks, made.lanes) if made.m[1] else (threads, 1, 1, 1, made.lanes), made.dtype)
+        none = np.empty((batch, 0, made.states, made.units), made.dtype)
+        with parallel(threads):
+            linearised(self.stacked, x, s, a, m, none, D, threads)
+        return s
+
+    @cached_property
+    def stacked(self):
+        """Packed weights of all networks."""
+        return stacked(self.nets)
 
     @cached_property
     def weight_determinants(self):
@@ -299,8 +319,10 @@ class Frames:
         u = aligned_zeros((threads, slots, units, 2, width), self.dtype)
         C = aligned_zeros((threads, columns, 2, width), self.dtype)
         G, X = (aligned_zeros((threads, wide, 2, width), self.dtype) for _ in range(2))
-        size, pivots = aligned_zeros((threads, 2, 2, width), self.dtype), np.ones((threads, wide), self.dtype)
-        small = C, G, X, size, pivots, np.zeros(threads, np.int64), aligned_zeros((width,), self.dtype)
+        size, pivots = aligned_zeros((threads, 3, 2, width), self.dtype), np.ones((threads, wide), self.dtype)
+        units = aligned_empty((2, wide, 2, width), self.dtype)
+        units[:] = np.reshape([np.eye(wide), np.triu(np.ones((wide, wide)), 1)], units.shape)
+        small = C, G, X, size, units, pivots, np.zeros(threads, np.int64), aligned_zeros((width,), self.dtype)
         growth = np.ones((windows, rows, self.columns), self.dtype) if growth is None else growth
         R = aligned_zeros((windows if factors else 0, rows, columns, 2 * self.panels, width), self.dtype)
         lost, eps = np.zeros(rows, np.bool_), np.finfo(self.dtype).eps

@@ -56,6 +56,11 @@ class Tally:
             self.add(values[at : at + take].sum(axis=0), steps[at : at + take].sum())
             at += take
 
+    def _used(self) -> tuple[np.ndarray, np.ndarray]:
+        """Sums and steps of the blocks that hold any."""
+        count = int((self.steps > 0).sum())
+        return self.sums[:count], self.steps[:count]
+
     @property
     def total(self) -> float:
         """Number of steps."""
@@ -82,8 +87,7 @@ class Tally:
         array
             NaN for a single block; 0 where the mean is -inf.
         """
-        used = self.steps > 0
-        return mean_and_error(self.sums[used], self.steps[used])[1]
+        return mean_and_error(*self._used())[1]
 
     def stderr_of(self, weights: np.ndarray) -> np.ndarray:
         """Standard error of a weighted sum of the means along the last axis, correlations between them included.
@@ -98,9 +102,9 @@ class Tally:
         array
             NaN for a single block.
         """
-        used = self.steps > 0
-        weighted = np.where(weights != 0, self.sums[used], 0) * weights
-        return mean_and_error(weighted.sum(axis=-1), self.steps[used])[1]
+        sums, steps = self._used()
+        counting = np.where(weights != 0, sums, 0) if np.isneginf(sums).any() else sums
+        return mean_and_error(np.einsum("n...k,...k->n...", counting, weights), steps)[1]
 
     def drift(self) -> tuple[np.ndarray, np.ndarray]:
         """Difference between the means over the second and the first half of the blocks, and its standard error.
@@ -110,13 +114,13 @@ class Tally:
         array, array
             NaN where there are too few blocks to tell; 0 where a mean is -inf.
         """
-        used = self.steps > 0
-        half = int(used.sum()) // 2
+        sums, steps = self._used()
+        half = len(steps) // 2
         if half < 2:
-            unknown = np.full(self.sums.shape[1:], np.nan)
+            unknown = np.full(sums.shape[1:], np.nan)
             return unknown, unknown
-        halves = (slice(half), slice(half, int(used.sum())))
-        (first, error), (second, other) = (mean_and_error(self.sums[part], self.steps[part]) for part in halves)
+        halves = (slice(half), slice(half, None))
+        (first, error), (second, other) = (mean_and_error(sums[part], steps[part]) for part in halves)
         return second - first, np.hypot(error, other)
 
 
@@ -140,67 +144,68 @@ def mean_and_error(sums: np.ndarray, steps: np.ndarray) -> tuple[np.ndarray, np.
         unknown = np.full(sums.shape[1:], np.nan)
         return unknown, unknown
     length = steps.reshape(-1, *(1,) * (sums.ndim - 1))
-    weight = length / steps.sum()
-    rates = np.where(np.isfinite(sums).all(axis=0), sums, 0) / length
-    mean = (weight * rates).sum(axis=0)
-    off = rates - mean
-    variance = (weight * off**2).sum(axis=0)
-    lag = (weight[1:] * off[1:] * off[:-1]).sum(axis=0)
+    weight = steps / steps.sum()
+    with np.errstate(invalid="ignore"):
+        total = sums.sum(axis=0)
+    known = np.isfinite(total)
+    mean = np.where(known, total, 0) / steps.sum()
+    off = (sums if known.all() else np.where(known, sums, 0)) / length - mean
+    variance = np.einsum("n,n...,n...->...", weight, off, off)
+    lag = np.einsum("n,n...,n...->...", weight[1:], off[1:], off[:-1])
     rho = np.clip(lag / np.where(variance > 0, variance, 1), LEAST_CORRELATION if count >= MANY else 0, 1)
-    return mean, np.sqrt(variance * count / (count - 1) * (weight**2).sum(axis=0) * (1 + 2 * rho))
+    return mean, np.sqrt(variance * count / (count - 1) * (weight**2).sum() * (1 + 2 * rho))
 
 
-def kaplan_yorke(exponents: np.ndarray, complete: bool) -> float:
+def kaplan_yorke(exponents: np.ndarray, complete: bool) -> np.ndarray:
     """Kaplan-Yorke dimension ([kaplan1979]_): the number of exponents, interpolated, whose sum is zero.
 
     Parameters
     ----------
-    exponents : (k,)
+    exponents : (..., k)
         Falling.
     complete
         Whether they are all that there are.
 
     Returns
     -------
-    float
+    (...) array
         0 if the first is negative; k if the sum of a complete spectrum is not negative; NaN if that of an incomplete
         one is not.
 
     Examples
     --------
-    >>> kaplan_yorke(np.array([0.5, 0.0, -1.0]), complete=False)
-    2.5
+    >>> kaplan_yorke(np.array([[0.5, 0.0, -1.0], [-0.1, -0.2, -0.3]]), complete=False).tolist()
+    [2.5, 0.0]
     """
-    if np.isnan(exponents).any():
-        return np.nan
-    sums = np.cumsum(exponents)
-    above = np.flatnonzero(sums >= 0)
-    if not len(above):
-        return 0.0
-    last = above[-1]
-    if last == len(exponents) - 1:
-        return float(len(exponents)) if complete else np.nan
-    return float(last + 1 + sums[last] / -exponents[last + 1])
+    k = exponents.shape[-1]
+    sums = np.cumsum(exponents, axis=-1)
+    count = np.where(sums >= 0, np.arange(1, k + 1), 0).max(axis=-1)  # up to the last sum that is not negative
+    at = np.clip(count - 1, 0, None)[..., None]
+    over = np.take_along_axis(sums, at, -1)[..., 0]
+    following = np.take_along_axis(exponents, np.minimum(at + 1, k - 1), -1)[..., 0]
+    inside = (0 < count) & (count < k)
+    dimension = count + np.where(inside, over, 0.0) / np.where(inside, -following, 1.0)
+    unknown = np.isnan(exponents).any(axis=-1) | ((count == k) & (not complete))
+    return np.where(unknown, np.nan, dimension)
 
 
-def entropy_rate(exponents: np.ndarray, complete: bool) -> float:
+def entropy_rate(exponents: np.ndarray, complete: bool) -> np.ndarray:
     """Sum of the positive exponents: Pesin's value, an upper bound of the metric entropy ([pesin1977]_).
 
     Parameters
     ----------
-    exponents : (k,)
+    exponents : (..., k)
         Falling.
     complete
         Whether they are all that there are.
 
     Returns
     -------
-    float
+    (...) array
         NaN if all exponents of an incomplete spectrum are positive.
     """
-    if np.isnan(exponents).any() or (not complete and exponents[-1] > 0):
-        return np.nan
-    return float(exponents[exponents > 0].sum())
+    unknown = np.isnan(exponents).any(axis=-1) | ((exponents[..., -1] > 0) & (not complete))
+    return np.where(unknown, np.nan, np.where(exponents > 0, exponents, 0).sum(axis=-1))
 
 
 def dimension_weights(exponents: np.ndarray, complete: bool) -> np.ndarray:
@@ -208,14 +213,14 @@ def dimension_weights(exponents: np.ndarray, complete: bool) -> np.ndarray:
 
     Parameters
     ----------
-    exponents : (k,)
+    exponents : (..., k)
         Falling.
     complete
         Whether they are all that there are.
 
     Returns
     -------
-    (k,) array
+    (..., k) array
         Zeros where the dimension does not change with them, or is not known.
 
     Examples
@@ -223,10 +228,11 @@ def dimension_weights(exponents: np.ndarray, complete: bool) -> np.ndarray:
     >>> dimension_weights(np.array([0.5, 0.0, -1.0]), complete=False).tolist()
     [1.0, 1.0, 0.5]
     """
-    weights = np.zeros(len(exponents))
+    k = exponents.shape[-1]
     dimension = kaplan_yorke(exponents, complete)
-    whole = int(dimension) if np.isfinite(dimension) else 0
-    if 0 < whole < len(exponents) and np.isfinite(exponents[whole]):
-        weights[:whole] = -1 / exponents[whole]
-        weights[whole] = exponents[:whole].sum() / exponents[whole] ** 2
-    return weights
+    whole = np.where(np.isfinite(dimension), dimension, 0).astype(int)[..., None]
+    last = np.take_along_axis(exponents, np.minimum(whole, k - 1), -1)
+    inside = (0 < whole) & (whole < k) & np.isfinite(last)
+    last, place = np.where(inside, last, -1.0), np.arange(k)
+    before = np.where(inside & (place < whole), exponents, 0).sum(axis=-1, keepdims=True)
+    return np.where(inside, np.where(place < whole, -1 / last, np.where(place == whole, before / last**2, 0.0)), 0.0)

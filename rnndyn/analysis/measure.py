@@ -113,11 +113,10 @@ def summarise(exponent, stderr, defect, complete: bool, logs: Tally | None = Non
     order = np.argsort(-exponent, axis=-1, kind="stable")
     exponent, stderr = (np.take_along_axis(v, order, -1) for v in (exponent, stderr))
     known = complete & np.isfinite(exponent).all(axis=-1)
-    dimension = np.array([kaplan_yorke(row, complete) for row in exponent])
-    entropy = np.array([entropy_rate(row, complete) for row in exponent])
+    dimension, entropy = kaplan_yorke(exponent, complete), entropy_rate(exponent, complete)
     errors = np.zeros((2, len(exponent)))
     if logs is not None:
-        slopes = np.array([dimension_weights(row, complete) for row in exponent]), 1.0 * (exponent > 0)
+        slopes = dimension_weights(exponent, complete), 1.0 * (exponent > 0)
         for error, slope in zip(errors, slopes, strict=True):
             weights = np.empty_like(slope)
             np.put_along_axis(weights, order, slope, -1)

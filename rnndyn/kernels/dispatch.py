@@ -51,6 +51,17 @@ def _overload_kind(p):
     return lambda p: _kind(p)
 
 
+def member(p, n):
+    """Weights of network ``n``, of those of several networks, whose arrays have an axis more in front."""
+    return type(p)(*(part[n] for part in p))
+
+
+@overload(member, jit_options=INLINED)
+def _member(p, n):
+    cell = p.instance_class
+    return lambda p, n: cell(p.W_x[n], p.W_h[n], p.W_m[n], p.W_xT[n], p.W_hT[n], p.W_mT[n], p.b[n], p.q[n])
+
+
 _registered: set = set()
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from rnndyn.kernels.dispatch import slots
 from rnndyn.kernels.jit import WIDTH
-from rnndyn.kernels.memory import aligned_zeros
+from rnndyn.kernels.memory import aligned_empty, aligned_zeros
 
 
 class Layout(NamedTuple):
@@ -134,3 +134,12 @@ def pack(cell, *weights):
         to_lanes(bias, bias.shape[1]),
         to_lanes(q, q.shape[1]),
     )
+
+
+def stacked(nets):
+    """Packed weights of cell networks of one class and size, with an axis of the networks in front of each array."""
+    parts = []
+    for each in zip(*(net.layout.weights for net in nets), strict=True):
+        together = aligned_empty((len(nets), *each[0].shape), each[0].dtype)
+        parts.append(np.stack(each, out=together))
+    return nets[0].cell(*parts)

@@ -241,12 +241,13 @@ def test_compiled_and_plain_movers_agree(name, k, monkeypatch, rng):
 @pytest.mark.compiled
 def test_compiled_ensembles_are_their_members(monkeypatch):
     monkeypatch.setattr(measure, "WORTH_COMPILING", 0)
-    nets = [rd.Elman.random(10, gain=2.5, rng=seed) for seed in range(3)]
-    start = np.random.default_rng(0).standard_normal((2, 10))
-    both = rd.lyapunov_spectrum(nets, initial_state=start, steps=80, warmup=20, rng=0)
+    nets = [rd.GRU.random(10, 2, gain=2.5, rng=seed, reset="before") for seed in range(3)]
+    inputs, start = (np.random.default_rng(0).standard_normal(shape) for shape in ((2, 100, 2), (2, 10)))
+    how = {"initial_state": start, "steps": 80, "warmup": 20, "qr_interval": 1}  # else one interval serves all
+    both = rd.lyapunov_spectrum(nets, inputs, **how, rng=0)
     frames = np.random.default_rng(0)
     for n, net in enumerate(nets):
-        alone = rd.lyapunov_spectrum(net, initial_state=start, steps=80, warmup=20, rng=frames)
+        alone = rd.lyapunov_spectrum(net, inputs, **how, rng=frames)
         assert np.array_equal(alone.exponent, both.exponent[n])
 
 

@@ -108,14 +108,15 @@ def push(weights, first, D, J, Q, before, rooms, w, r, net, t, steps, panels, si
         take_panel(Q, r, 2 * p, A, w, 0, rows)
         put_panel(A, w, before, r, 2 * p, 0, rows)
         for step in range(t, t + steps):
+            if step > t:
+                for i in range(rows):
+                    for v in range(2):
+                        store(A, (w, i, v, 0), load(B, (w, i, v, 0)))
             if J.shape[0] > 0:
                 push_matrix(J, step * Q.shape[0] + r, rooms, w)
             else:
                 push_cell(weights, first, D, net, step, r, rooms, w, size)
-            for i in range(rows):
-                for v in range(2):
-                    store(A, (w, i, v, 0), load(B, (w, i, v, 0)))
-        put_panel(A, w, Q, r, 2 * p, 0, rows)
+        put_panel(B, w, Q, r, 2 * p, 0, rows)
 
 
 @routine
@@ -154,10 +155,11 @@ def lengths(G, C, w, columns, size, zero):
     """Squares of the lengths of the columns before this pass, ``size[0]``, and after their projection, ``size[1]``."""
     lanes = width_of(G)
     for v in range(2):
-        total = load(zero, (0,))
-        for i in range(columns):
-            total = total + load(C, (w, i, v, 0)) * load(C, (w, i, v, 0))
-        store(size, (w, 0, v, 0), total)
+        even, odd = load(zero, (0,)), load(zero, (0,))  # two sums hide one another's latency
+        for i in range(0, columns, 2):
+            even = even + load(C, (w, i, v, 0)) * load(C, (w, i, v, 0))
+            odd = odd + load(C, (w, i + 1, v, 0)) * load(C, (w, i + 1, v, 0))
+        store(size, (w, 0, v, 0), even + odd)
     for j in range(G.shape[1]):
         v, lane = j // lanes, j % lanes
         size[w, 1, v, lane] = G[w, j, v, lane]
@@ -165,11 +167,13 @@ def lengths(G, C, w, columns, size, zero):
 
 
 @routine
-def factor(G, X, w, count, size, pivots, firm, eps):
+def factor(G, X, w, count, size, units, pivots, firm, eps):
     """Cholesky factor R of ``G`` in place and its inverse ``X``; whether the pass has to be repeated, or is lost.
 
     ``pivots`` is multiplied by R_jj. A pivot that drowned in rounding is replaced by that rounding, so that the next
-    pass can find it.
+    pass can find it. With G = U' D U, U of unit diagonal, the next pivot waits for one division and no root; the
+    inverse of U grows a column a step beside it, by operations that nothing waits for. ``units[0]`` are the rows of the
+    identity, ``units[1]`` ones to the right of its diagonal.
     """
     lanes, verdict = width_of(G), DONE
     for j in range(G.shape[1]):
@@ -186,24 +190,26 @@ def factor(G, X, w, count, size, pivots, firm, eps):
                 verdict = AGAIN
             if d < firm[0] * size[w, 0, v, lane] or d < firm[1] * size[w, 1, v, lane]:
                 verdict = AGAIN
+        inverse = 1 / d
+        for i in range(j + 1, G.shape[1]):
+            along = G[w, j, i // lanes, i % lanes] * inverse
+            for n in range(i // lanes, 2):
+                store(G, (w, i, n, 0), load(G, (w, i, n, 0)) - load(G, (w, j, n, 0)) * along)
+        for n in range(2):
+            row = load(G, (w, j, n, 0)) * load(units, (1, j, n, 0)) * inverse
+            store(X, (w, j, n, 0), load(units, (0, j, n, 0)) - row)
+            if n >= v:
+                for i in range(j):
+                    store(X, (w, i, n, 0), load(X, (w, i, n, 0)) - row * X[w, i, v, lane])
         root = math.sqrt(d)
         pivots[w, j] *= root
+        size[w, 2, v, lane] = 1 / root
         for n in range(v, 2):
             store(G, (w, j, n, 0), load(G, (w, j, n, 0)) * (1 / root))
         G[w, j, v, lane] = root
-        for i in range(j + 1, G.shape[1]):
-            along = G[w, j, i // lanes, i % lanes]
-            for n in range(v, 2):
-                store(G, (w, i, n, 0), load(G, (w, i, n, 0)) - load(G, (w, j, n, 0)) * along)
-    for i in range(G.shape[1] - 1, -1, -1):
+    for j in range(G.shape[1]):
         for n in range(2):
-            store(X, (w, i, n, 0), 0.0)
-        X[w, i, i // lanes, i % lanes] = 1
-        for n in range(2):
-            total = load(X, (w, i, n, 0))
-            for j in range(i + 1, G.shape[1]):
-                total = total - load(X, (w, j, n, 0)) * G[w, i, j // lanes, j % lanes]
-            store(X, (w, i, n, 0), total * (1 / G[w, i, i // lanes, i % lanes]))
+            store(X, (w, j, n, 0), load(X, (w, j, n, 0)) * load(size, (w, 2, n, 0)))
     return verdict
 
 
@@ -250,7 +256,7 @@ def wait(arrivals, arrived, workers):
 def orthonormalise(Q, r, rooms, small, w, window, growth, R, count, firm, eps, share, shares, arrivals, arrived):
     """Make frame ``r`` orthonormal, its growth into ``growth``; the verdict and the count of arrivals come back."""
     A = rooms[0]
-    C, G, X, size, pivots, verdicts, zero = small
+    C, G, X, size, units, pivots, verdicts, zero = small
     wide, tiles = G.shape[1], A.shape[1] // ROWS
     verdict, once_more = DONE, (firm[0] * 0 + SAME, firm[1] * 0 + SAME)
     for p in range((count + wide - 1) // wide):
@@ -272,7 +278,7 @@ def orthonormalise(Q, r, rooms, small, w, window, growth, R, count, firm, eps, s
             if share == 0:
                 lengths(G, C, w, columns, size, zero)
                 bound = firm if number == 0 else once_more
-                verdicts[w] = factor(G, X, w, count - columns, size, pivots, bound, eps)
+                verdicts[w] = factor(G, X, w, count - columns, size, units, pivots, bound, eps)
                 if R.shape[0] > 0:
                     keep_factor(R, window, r, C, G, w, columns, number > 0)
             arrived = wait(arrivals, arrived, shares)
