@@ -10,7 +10,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic, models, overload, register_model
 
-from rnndyn.kernels.jit import INLINED, WIDTH
+from rnndyn.kernels.jit import FEW_REGISTERS, INLINED, WIDTH
 from rnndyn.kernels.lanes import INT64, Lanes, call, flat, pointer, read, splat, write
 
 
@@ -114,7 +114,7 @@ def keep_rolled(builder, branch):
     """Forbid the compiler to unroll the loop that ends in this branch.
 
     Two steps at a time need more addresses than there are registers for: it then moves sums to memory and back, which
-    takes a third of the speed where there are 16 registers.
+    costs up to a third of the speed where there are 16 registers.
     """
     rule = builder.module.add_metadata(["llvm.loop.unroll.disable"])
     loop = ir.values.MDValue(builder.module, [rule], name=str(len(builder.module.metadata)))
@@ -148,7 +148,9 @@ def emit_tile(context, builder, lanes, shape, depth, out, init, left, right):
     for rv in places:
         total[rv].add_incoming(start[rv], before)
         total[rv].add_incoming(sums[rv], loop)
-    keep_rolled(builder, builder.cbranch(builder.icmp_signed("<", following[0], depth), loop, done))
+    again = builder.cbranch(builder.icmp_signed("<", following[0], depth), loop, done)
+    if FEW_REGISTERS:
+        keep_rolled(builder, again)
 
     builder.position_at_end(done)
     results = {}
