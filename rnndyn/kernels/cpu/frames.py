@@ -53,14 +53,16 @@ def add_product(W, net, slot, A, u, w, to, depth):
 
 
 @routine
-def combine(by_gate, by_state, u, A, w, unit, units, v):
-    """Derivatives by the pre-activations times ``u``, and by the states times the panel, of one unit."""
-    out = load(A, (w, unit, v, 0)) * by_state[0, unit]
-    for c in range(1, by_state.shape[0]):
-        out = out + load(A, (w, c * units + unit, v, 0)) * by_state[c, unit]
-    for slot in range(by_gate.shape[0]):
-        out = out + load(u, (w, slot, unit, v, 0)) * by_gate[slot, unit]
-    return out
+def combine(by_gate, by_state, u, A, w, units, to, first):
+    """Derivatives by the pre-activations times ``u``, and by the states times the panel, into ``to`` from a row on."""
+    for unit in range(units):
+        for v in range(2):
+            out = load(A, (w, unit, v, 0)) * by_state[0, unit]
+            for c in range(1, by_state.shape[0]):
+                out = out + load(A, (w, c * units + unit, v, 0)) * by_state[c, unit]
+            for slot in range(by_gate.shape[0]):
+                out = out + load(u, (w, slot, unit, v, 0)) * by_gate[slot, unit]
+            store(to, (w, first + unit, v, 0), out)
 
 
 @routine
@@ -76,15 +78,11 @@ def push_cell(weights, first, D, net, t, r, rooms, w, units):
     for slot in range(W_h.shape[1]):
         add_product(W_h, net, slot, A, u, w, first[0] + slot, units)
     if W_m.shape[1] > 0:
-        for unit in range(units):
-            for v in range(2):
-                store(M, (w, unit, v, 0), combine(Ra[t, r], Rs[t, r], u, A, w, unit, units, v))
+        combine(Ra[t, r], Rs[t, r], u, A, w, units, M, 0)
         for slot in range(W_m.shape[1]):
             add_product(W_m, net, slot, M, u, w, first[1] + slot, units)
     for c in range(Da.shape[2]):
-        for unit in range(units):
-            for v in range(2):
-                store(B, (w, c * units + unit, v, 0), combine(Da[t, r, c], Ds[t, r, c], u, A, w, unit, units, v))
+        combine(Da[t, r, c], Ds[t, r, c], u, A, w, units, B, c * units)
 
 
 @routine
