@@ -2,7 +2,8 @@
 
 Arrays come from the host, or are on the device already, and go back to the host; between a tape's forward and backward
 pass they stay on the device. What does not fit its memory goes through it a few sequences at a time: each has a block
-of threads to itself, and sums over all are cut where they always are, so no bit of a result depends on it.
+of threads to itself, or its row of a product (:mod:`rnndyn.wide_cuda`), and sums over all are cut where they always
+are, so no bit of a result depends on it.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from rnndyn import wide_cuda
 from rnndyn.kernels.cuda.backward import backward
 from rnndyn.kernels.cuda.backward import room_numbers as backward_numbers
 from rnndyn.kernels.cuda.device import BLOCKS, cuda, on_device, room_for, spilled_numbers, threads_for
@@ -23,7 +25,7 @@ from rnndyn.kernels.cuda.tangent import derivatives
 from rnndyn.passes import WeightSums
 
 
-def run_through(made, x, s0, kept):
+def run_through(made, x, s0, kept, place=None):
     """Take networks through inputs on the device.
 
     Parameters
@@ -36,6 +38,8 @@ def run_through(made, x, s0, kept):
         States before the first step, for each network those of every sequence.
     kept : int
         Times of which the pre-activations are kept, at most.
+    place : Place, optional
+        Of the sequences, if one network takes them by products, see :mod:`rnndyn.wide_cuda`.
 
     Returns
     -------
@@ -47,8 +51,10 @@ def run_through(made, x, s0, kept):
     start = on_device(s0.reshape(batch, 1, made.states, made.units))
     s, kept = cuda.device_array((batch, steps + 1, made.states, made.units), made.dtype), min(steps, kept)
     a = cuda.device_array((batch, kept, made.gates, made.units), made.dtype)
-    m = cuda.device_array((batch, kept, made.units) if made.m[1] else (1, 1, 1), made.dtype)
-    if batch:
+    m = cuda.device_array((batch, kept, made.units if made.m[1] else 0), made.dtype)
+    if batch and steps and place:
+        wide_cuda.by_panels(wide_cuda.forward, made, place, x, start, s, a, m)
+    elif batch:
         size, spilled = room_for(batch, forward_numbers(made), made.dtype)
         forward[batch, threads_for(made.units), 0, size](made.weights, x, start, s, a, m, spilled)
     return s, a, m
@@ -79,7 +85,7 @@ def all_states(net, x, s0):
     states = np.empty((batch, steps + 1, made.states * made.units), made.dtype)
 
     def run(rows):
-        s = run_through(made, on_device(x[rows]), s0[rows], 1)[0]
+        s = run_through(made, on_device(x[rows]), s0[rows], 1, wide_cuda.place(made, batch, rows.start))[0]
         s.copy_to_host(states[rows].reshape(s.shape))
 
     in_tiles(batch, forward_bytes(made, steps, 1), run)
@@ -117,7 +123,8 @@ def local_derivatives(net, s, x):
     after = np.empty(s.shape, made.dtype)
 
     def run(rows):
-        states, a, _ = run_through(made, on_device(x[rows][:, None]), s[rows], 1)
+        where = wide_cuda.place(made, batch, rows.start)
+        states, a, _ = run_through(made, on_device(x[rows][:, None]), s[rows], 1, where)
         D = room_for_derivatives(made, len(states))
         derivatives[len(states), threads_for(made.units)](made.weights, states, a, D)
         for part, d in zip(found, D, strict=True):
@@ -153,12 +160,13 @@ class Tape:
             fits(self._record_all)
 
     def _record_all(self):
-        self.record = self._recorded(slice(None))
+        self.record = self._recorded(slice(0, self.batch))
 
     def _recorded(self, rows):
         """Record of some sequences."""
-        x = on_device(self.x[rows])
-        return Record(x, *run_through(self.net.cuda_layout, x, self.s0[rows], self.steps))
+        x, made = on_device(self.x[rows]), self.net.cuda_layout
+        where = wide_cuda.place(made, self.batch, rows.start)
+        return Record(x, *run_through(made, x, self.s0[rows], self.steps, where))
 
     @cached_property
     def states(self):
@@ -188,10 +196,16 @@ class Tape:
             count, steps, _, units = record.a.shape
             l = on_device(adjoint[rows].reshape(count, 1, made.states, units))
             kept = cuda.device_array((count, 0 if trace is None else steps, made.states, units), made.dtype)
-            size, spilled = room_for(count, backward_numbers(made), made.dtype)
-            launch = backward[count, threads_for(units), 0, size]
             gq = cuda.to_device(np.zeros((count, made.trained, units), made.dtype))
-            launch(made.weights, on_device(g[rows]), record.s, record.a, l, gq, kept, spilled)
+            given, where = (
+                (on_device(g[rows]), record.s, record.a, l, gq, kept),
+                wide_cuda.place(made, batch, rows.start),
+            )
+            if where:
+                wide_cuda.by_panels(wide_cuda.backward, made, where, *given)
+            else:
+                size, spilled = room_for(count, backward_numbers(made), made.dtype)
+                backward[count, threads_for(units), 0, size](made.weights, *given, spilled)
             before[rows] = l.copy_to_host().reshape(before[rows].shape)
             if trace is not None:
                 trace[rows] = kept.copy_to_host().reshape(trace[rows].shape)

@@ -126,8 +126,34 @@ def test_newton_compiles(cell, ptx):
 
 @needs_numba_cuda
 @every_dtype
+@every_trained_cell
+def test_single_steps_compile(cell, dtype, ptx):
+    from rnndyn.kernels.cuda import steps
+
+    p, at = packed(cell, dtype), types.int64
+    s, a, l, m, g, trace, u, v, h, gq = ((dtype, axes) for axes in (4, 4, 4, 3, 3, 4, 4, 3, 2, 3))
+    computes = {"advance": (p, u, v, v, s, a, h, at, at, at), "retreat": (p, g, s, a, l, h, h, v, gq, trace, at, at)}
+    if any("m" in drive for drive in cell.drives):
+        computes |= {"send": (p, u, v, s, a, m, h, at, at, at), "receive": (p, g, s, a, l, h, v, trace, at, at)}
+    for name, arguments in computes.items():
+        check(ptx(getattr(steps, name), *arguments), dtype)
+    check(ptx(steps.begin, p, s, s, h, at), dtype, computes=False)
+
+
+@needs_numba_cuda
+@every_dtype
+def test_what_goes_to_the_products_compiles(dtype, ptx):
+    from rnndyn.kernels.cuda import steps
+
+    check(ptx(steps.arrange, (dtype, 3), types.int64, (dtype, 3), types.int64), dtype, computes=False)
+    check(ptx(steps.settle, (dtype, 4), (dtype, 2), types.int64), dtype)
+
+
+@needs_numba_cuda
+@every_dtype
 def test_products_compile(dtype, ptx):
-    from rnndyn.kernels.cuda.product import affine, outer
+    from rnndyn.kernels.cuda.product import affine, multiply, outer
 
     check(ptx(outer, (dtype, 3), types.int64, (dtype, 3), (dtype, 3), types.int64, types.int64), dtype)
     check(ptx(affine, (dtype, 2), types.int64, (dtype, 2), (dtype, 1), (dtype, 2)), dtype)
+    check(ptx(multiply, (dtype, 2), (dtype, 2), types.bool_, (dtype, 2)), dtype)
