@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from rnndyn.devices import running_on
+from rnndyn.devices import device_for, running_on
 from rnndyn.dynamics import forward, hidden_of, start
 from rnndyn.frontdoor import (
     as_ended,
@@ -17,6 +17,7 @@ from rnndyn.frontdoor import (
     as_sequences,
     as_truncation,
     as_window,
+    check_network,
     looks_ahead,
     on_processor,
 )
@@ -84,7 +85,7 @@ def value_and_grad(
         Keep only the states at every ``checkpoint`` steps and record the stretches between them again; True takes
         ``ceil(sqrt(T))``. The gradient is the same to the last bit, on a GPU to rounding.
     device : {"cpu", "cuda", "auto"}
-        Where to run the network: on the processor, on a GPU, or on a GPU where one can be used. The read-out and the
+        Where to run the network: on the processor, on a GPU, or on a GPU where one can run it. The read-out and the
         loss are computed by the processor. On a GPU the numbers differ from the processor's by rounding. Arrays that
         are there already are taken as by :func:`rnndyn.run`; targets and masks are copied to the processor.
 
@@ -100,8 +101,9 @@ def value_and_grad(
     TypeError, ValueError
         Naming the argument, for wrong types, shapes, values that are not finite, lengths or labels out of range.
     DeviceError
-        For ``"cuda"`` where no GPU can be used, with the reason and the remedy, for a :class:`Map` on a GPU, and where
-        a single sequence does not fit its memory. Several that do not go through it some at a time.
+        For ``"cuda"`` where no GPU can be used, with the reason and the remedy, for a :class:`Map` or a
+        :class:`LayerNormLSTM`, which have no kernels there, and where a single sequence does not fit its memory.
+        Several that do not go through it some at a time.
 
     Notes
     -----
@@ -117,7 +119,8 @@ def value_and_grad(
     >>> round(value, 6), gradients.W_hh.round(6).tolist()
     (0.678208, [[0.150057]])
     """
-    with running_on(device):
+    check_network(net)
+    with running_on(device_for(device, net)):
         problem = Problem.checked(net, inputs, targets, loss, initial_state, lengths, mask)
         return problem.solve(windows_of(problem.steps, as_window(checkpoint, problem.steps), as_truncation(truncate)))
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from rnndyn import passes_layer_norm
-from rnndyn.devices import on_gpu, processor_only
+from rnndyn.devices import on_gpu
 from rnndyn.dynamics import forward, hidden_of, jacobian, mirrored, outputs
 from rnndyn.losses import pull_activation
 from rnndyn.networks.base import Gradients
@@ -70,7 +70,6 @@ def _(net: CellNetwork, batch):
 
 @record.register
 def _(net: LayerNormLSTM, x, s0, window, lengths):
-    processor_only("a LayerNormLSTM")
     return passes_layer_norm.Tape(net, x, s0, window.stop - window.start)
 
 

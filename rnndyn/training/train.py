@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
-from rnndyn.devices import resolve, running_on
-from rnndyn.frontdoor import as_truncation, as_window
+from rnndyn.devices import device_for, running_on
+from rnndyn.frontdoor import as_truncation, as_window, check_network
 from rnndyn.gradients import Problem, windows_of
 from rnndyn.networks.base import Gradients
 from rnndyn.progress import progressing
@@ -140,7 +140,8 @@ def train(
     >>> bool(history.loss[-1] < 0.1 * history.loss[0])
     True
     """
-    place = resolve(device)
+    check_network(net)
+    place = device_for(device, net)
     optimizer = as_optimizer(optimizer)
     count = as_integer(steps, "steps", minimum=0)
     clip = as_clipping(clip_norm, clip_value)
