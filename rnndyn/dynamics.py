@@ -224,6 +224,10 @@ def _add_drive(net, source, vectors, da):
 
 @forward.register
 def _(net: Stack, x, s0, steps, lengths=None):
+    if on_gpu() and all(isinstance(layer, CellNetwork) and not isinstance(layer, Masked) for layer in net.layers):
+        from rnndyn import passes_cuda
+
+        return passes_cuda.stack_states(net.layers, no_inputs(net, len(s0), steps) if x is None else x, s0)
     parts, at = [], 0
     for layer in net.layers:
         states = forward(layer, x, np.ascontiguousarray(s0[:, at : at + layer.state_size]), steps, lengths)

@@ -22,6 +22,8 @@ from rnndyn.frontdoor import (
     on_processor,
 )
 from rnndyn.losses import SequenceLoss, as_loss
+from rnndyn.networks.compose import Stack
+from rnndyn.networks.recurrent import CellNetwork
 from rnndyn.readout import Readout
 from rnndyn.records import Window, pull_start, record, sums_for
 from rnndyn.validate import is_on_gpu
@@ -156,7 +158,8 @@ class Problem:
         if ends is not None:
             steps = min(steps, max(1, int(ends.max(initial=0))))
             ends = np.minimum(ends, steps)
-        x, weight = (None if a is None else a[rows, :steps] for a in (self.x, self.weight))
+        weight = None if self.weight is None else self.weight[rows, :steps]
+        x = None if self.x is None else rows_of(self.x, rows, steps)
         targets = self.loss.part(self.targets, rows, steps)
         data = {"x": x, "s0": self.s0[rows], "steps": steps, "targets": targets, "weight": weight, "lengths": ends}
         return self.changed(net=net, **data)
@@ -168,6 +171,13 @@ class Problem:
     def on_processor(self):
         """Problem whose data are on the processor, as it is needed to cut them into batches."""
         return self.changed(x=on_processor(self.x, "inputs"), s0=on_processor(self.s0, "initial_state"))
+
+    def on_device(self):
+        """Problem whose inputs stay on the GPU, if the network takes them there and its memory has room for them."""
+        from rnndyn.arrays_cuda import resident
+
+        first = self.net.layers[0] if isinstance(self.net, Stack) else self.net
+        return self.changed(x=resident(self.x)) if isinstance(first, CellNetwork) else self
 
     def contents(self):
         """Data alone, without the network."""
@@ -250,6 +260,15 @@ class Problem:
             whole = np.zeros(z.shape, self.net.dtype)
             whole[:, first:] = g
         return self.seen(self.readout.pull(whole, hidden), window.start, window.stop)
+
+
+def rows_of(x, rows, steps):
+    """Some of the sequences ``x`` (batch, time, input), cut in time, where they are."""
+    if not is_on_gpu(x):
+        return x[rows, :steps]
+    from rnndyn.kernels.cuda.rows import taken
+
+    return taken(x, rows, steps)
 
 
 def backprop(net, x, g, s0):

@@ -23,6 +23,7 @@ from rnndyn.kernels.cuda.memory import fits, free_bytes, in_tiles, rows_within
 from rnndyn.kernels.cuda.product import TILE, affine, outer, tiles
 from rnndyn.kernels.cuda.tangent import derivatives
 from rnndyn.passes import WeightSums
+from rnndyn.validate import is_on_gpu
 
 
 def run_through(made, x, s0, kept, place=None):
@@ -95,6 +96,25 @@ def all_states(net, x, s0):
 def run_states(net, x, s0):
     """States (batch, time, state) after each input ``x`` (batch, time, input) from ``s0`` (batch, state)."""
     return all_states(net, x, s0)[:, 1:]
+
+
+def stack_states(nets, x, s0):
+    """States (batch, time, state) of layers on top of each other, whose hidden states go up on the device."""
+    ends = np.cumsum([net.state_size for net in nets])
+    states = np.empty((*x.shape[:2], ends[-1]), nets[0].dtype)
+
+    def run(rows):
+        below = on_device(x[rows])
+        for net, stop in zip(nets, ends, strict=True):
+            made, places = net.cuda_layout, slice(stop - net.state_size, stop)
+            where = wide_cuda.place(made, len(x), rows.start)
+            s = run_through(made, below, np.ascontiguousarray(s0[rows, places]), 1, where)[0]
+            states[rows, :, places] = flat_states(s)[:, 1:]
+            below = s[:, 1:, 0]
+
+    if states.size:
+        in_tiles(len(x), sum(forward_bytes(net.cuda_layout, x.shape[1], 1) for net in nets), run)
+    return states
 
 
 class Record(NamedTuple):
@@ -179,17 +199,26 @@ class Tape:
         return np.ascontiguousarray(self.states[:, 1:, : self.net.cuda_layout.units])
 
     @property
+    def passed(self):
+        """Hidden states as a layer above takes them: a view of the record, if it is kept."""
+        return self.record.s[:, 1:, 0] if self.record and self.batch * self.steps else self.hidden
+
+    @property
     def last(self):
         """States (batch, state) after the last step."""
         return np.ascontiguousarray(self.states[:, -1])
 
     def pull(self, g, adjoint, sums, *, inputs=False, trace=None):
-        """Propagate an adjoint back through the stretch, as :meth:`rnndyn.passes.Tape.pull`."""
+        """Propagate an adjoint back through the stretch, as :meth:`rnndyn.passes.Tape.pull`.
+
+        ``g`` may be on the device; dL/dx comes back there, if the inputs are there and all sequences go together.
+        """
         made, batch = self.net.cuda_layout, self.batch
         before = adjoint.copy()
         gx = np.zeros(self.x.shape if inputs else 0, made.dtype)
 
         def back(rows):
+            nonlocal gx
             if rows.stop - rows.start < batch:
                 self.record = None
             record = self.record or self._recorded(rows)
@@ -210,7 +239,11 @@ class Tape:
             if trace is not None:
                 trace[rows] = kept.copy_to_host().reshape(trace[rows].shape)
             if inputs:
-                gx[rows] = input_gradient(made, record.a)
+                found = input_gradient(made, record.a)
+                if is_on_gpu(self.x) and count == batch:
+                    gx = found
+                else:
+                    gx[rows] = found.copy_to_host()
             sums.q[rows] += gq.copy_to_host()
             sums.collect(record, rows.start, batch)
 
@@ -221,7 +254,7 @@ class Tape:
 
 
 def input_gradient(made, a):
-    """``dL/dx = W_xh' dL/da``, (batch, time, input)."""
+    """``dL/dx = W_xh' dL/da``, (batch, time, input), on the device."""
     first, count = made.x
     batch, steps, gates, units = a.shape
     W = made.weights.W_xT.reshape(count * units, made.inputs)
@@ -231,12 +264,12 @@ def input_gradient(made, a):
 
 
 def apply_affine(W, b, left, first=0):
-    """``left[:, first:] W + b`` as an array on the host, with ``W`` (k, number) and ``left`` on either side."""
+    """``left[:, first:] W + b`` on the device, with ``W`` (k, number) and ``left`` on either side."""
     out = cuda.device_array((left.shape[0], W.shape[1]), b.dtype)
     if out.size:
         grid = tiles(out.shape[0]), tiles(out.shape[1])
         affine[grid, (TILE, TILE)](on_device(left), first, on_device(W), cuda.to_device(b), out)
-    return out.copy_to_host()
+    return out
 
 
 class OuterSum:

@@ -60,7 +60,7 @@ class DeviceCourse(Course):
     def __init__(self, nets, x, s):
         super().__init__(nets, x, s)
         self.one, self.made = layout(nets[0]), None
-        self.weight_bytes = sum(array.nbytes for array in arrays(nets[0]))
+        self.weight_bytes = 2 * sum(array.nbytes for array in arrays(nets[0]))  # and their transposes
         numbers = self.one.gates + self.one.states + (self.one.m[1] > 0)
         self.step_bytes = s.shape[0] * s.shape[1] * numbers * self.one.units * s.itemsize
 

@@ -169,6 +169,7 @@ def test_public_calls_go_through_a_small_device(rng, monkeypatch):
 
 def test_a_sequence_that_does_not_fit_is_an_error(rng, monkeypatch):
     net, x = rd.LSTM.random(3, 2, rng=0), rng.standard_normal((3, 4, 2))
+    assert net.cuda_layout.units == 3  # its weights are there already
     small(monkeypatch, 0)
     free(monkeypatch, 1e9)
     for call in (
@@ -197,7 +198,7 @@ def test_outer_adds_up_all_samples(chunks, rng):
 
 def test_affine_maps_each_row(rng):
     left, W, b = (rng.integers(-9, 9, shape).astype(float) for shape in ((5, 7), (3, 4), (4,)))
-    np.testing.assert_array_equal(passes_cuda.apply_affine(W, b, left, 2), left[:, 2:5] @ W + b)
+    np.testing.assert_array_equal(passes_cuda.apply_affine(W, b, left, 2).copy_to_host(), left[:, 2:5] @ W + b)
 
 
 # ---- the public calls --------------------------------------------------------------------------------------------

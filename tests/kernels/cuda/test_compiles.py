@@ -104,6 +104,16 @@ def test_the_search_for_bad_numbers_compiles(dtype, ptx):
 
 @needs_numba_cuda
 @every_dtype
+def test_what_moves_numbers_compiles(dtype, ptx):
+    from rnndyn.kernels.cuda.pack import turn
+    from rnndyn.kernels.cuda.rows import take
+
+    check(ptx(take, (dtype, 3), (types.int64, 1), (dtype, 3)), dtype, computes=False)
+    check(ptx(turn, (dtype, 3), (dtype, 3)), dtype, computes=False)
+
+
+@needs_numba_cuda
+@every_dtype
 @every_cell
 def test_derivatives_compile(cell, dtype, ptx):
     from rnndyn.kernels.cuda.tangent import derivatives

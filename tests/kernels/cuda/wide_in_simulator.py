@@ -155,14 +155,15 @@ def test_panels_cover_every_sequence_once():
             assert row == r % wide_cuda.ROWS and height == min(wide_cuda.ROWS, batch - (r - row))
 
 
-def test_which_networks_go_by_products(rng, monkeypatch):
+def test_which_networks_go_by_products(monkeypatch):
+    """By their sizes, which layouts of the processor have as well."""
     monkeypatch.undo()
-    made = {H: rd.LSTM.random(H, 1, rng=0, dtype="float32").cuda_layout for H in (64, 256, 512)}
+    made = {H: rd.LSTM.random(H, 1, rng=0, dtype="float32").layout for H in (64, 256, 512)}
     assert wide_cuda.place(made[64], 10**6) is None  # its weights are near, whatever the batch
     assert wide_cuda.place(made[256], 64) is None  # 1 MB
     assert wide_cuda.place(made[256], 512, 7) == (7, 512)
     assert wide_cuda.place(made[512], 1) == (0, 1)  # 4 MB
-    sru = rd.SRU.random(512, 1, rng=0).cuda_layout
+    sru = rd.SRU.random(512, 1, rng=0).layout
     assert wide_cuda.place(sru, 10**6) is None
 
 
