@@ -3,6 +3,7 @@
 import numpy as np
 
 from rnndyn.kernels.cuda.device import cuda
+from rnndyn.kernels.cuda.memory import in_tiles
 from rnndyn.kernels.cuda.product import TILE, tiles
 from rnndyn.kernels.pack import by_slot, describe
 
@@ -41,8 +42,19 @@ def layout(*nets):
     """Layout of cell networks of one class and size, in device memory, to which each array goes once.
 
     ``W_x``, ``W_h``, ``W_m`` are (network, pre-activation, column, unit) and their ``T`` (network, pre-activation,
-    unit, column); biases and per-unit parameters have the leading axis as well.
+    unit, column); biases and per-unit parameters have the leading axis as well. DeviceError for a single network whose
+    weights do not fit.
     """
+    if len(nets) > 1:
+        return sent(*nets)
+    made: list = []
+    weight_bytes = 2 * sum(array.nbytes for array in arrays(nets[0]))
+    in_tiles(1, weight_bytes, lambda _: made.append(sent(*nets)), "network")
+    return made[0]
+
+
+def sent(*nets):
+    """As :func:`layout`, with CUDA's own error where memory is not enough."""
     stacked = (np.ascontiguousarray(np.stack(parts)) for parts in zip(*map(arrays, nets), strict=True))
     *adjoint, bias, q = map(cuda.to_device, stacked)
     weights = nets[0].cell(*map(turned, adjoint), *adjoint, bias, q)

@@ -67,6 +67,20 @@ def test_forward_compiles(cell, dtype, ptx):
 
 @needs_numba_cuda
 @every_dtype
+def test_inputs_may_be_a_view(dtype, ptx):
+    """Of the states of the layer below, or of some times of an array."""
+    from rnndyn.kernels.cuda.forward import forward
+    from rnndyn.kernels.cuda.product import outer
+    from rnndyn.kernels.cuda.steps import arrange
+
+    view, at, cell = types.Array(dtype, 3, "A"), types.int64, BY_NAME["lstm"].network(DRAWN, 2).cell
+    check(ptx(forward, packed(cell, dtype), view, *((dtype, axes) for axes in (4, 4, 4, 3, 2))), dtype)
+    check(ptx(arrange, view, at, (dtype, 3), at), dtype, computes=False)
+    check(ptx(outer, (dtype, 3), at, view, (dtype, 3), at, at), dtype)
+
+
+@needs_numba_cuda
+@every_dtype
 @every_trained_cell
 def test_backward_compiles(cell, dtype, ptx):
     from rnndyn.kernels.cuda.backward import backward
