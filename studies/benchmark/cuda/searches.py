@@ -8,13 +8,13 @@ import numpy as np
 
 import rnndyn as rd
 from rnndyn.analysis.newton import Equation, solve
-from rnndyn.kernels.least_squares import ENOUGH_LOWER, SHORTEST
 from studies.benchmark import searches
 from studies.benchmark.cuda import peers as passes
 from studies.benchmark.searches import problem, search
 from studies.benchmark.workers import Work
 
-ROUNDS = 48  # as many as rnndyn's on a GPU
+ROUNDS = 48  # these three as rnndyn's on a GPU: rounds, smallest part of a step, wanted fall of |G| for a whole step
+SHORTEST, ENOUGH_LOWER = 1 / 64, 1e-4
 CONVERGED = 1e-12  # |F(x) - x| of a start that ended at a root
 
 
