@@ -8,9 +8,12 @@ import numpy as np
 
 from rnndyn.kernels.cuda.device import on_device
 from rnndyn.kernels.cuda.finite import first_bad
-from rnndyn.validate import as_array, check_dims, refuse_value
+from rnndyn.kernels.cuda.memory import fits, free_bytes
+from rnndyn.validate import as_array, check_dims, is_on_gpu, refuse_value
 
 log = logging.getLogger("rnndyn")
+
+PART = 0.5  # of the free memory that data may take for good
 
 
 def held(x, name):
@@ -44,3 +47,11 @@ def as_device_array(x, name, dims, *, sizes, dtype, optional):
         value = array.reshape(array.size)[bad : bad + 1].copy_to_host()[0]
         refuse_value(name, value, tuple(int(i) for i in np.unravel_index(bad, array.shape)))
     return array
+
+
+def resident(x):
+    """Array in device memory, if it takes no more than a part of what is free; else, or if there is none, as it was."""
+    if x is None or is_on_gpu(x) or not 0 < x.nbytes <= PART * free_bytes():
+        return x
+    found = []
+    return found[0] if fits(lambda: found.append(on_device(x))) else x

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 from rnndyn.errors import DeviceError
+from rnndyn.networks.recurrent import CellNetwork
 
 DEVICES = ("cpu", "cuda", "auto")
 _device: ContextVar[str] = ContextVar("device", default="cpu")
@@ -62,6 +63,26 @@ def resolve_for(device, able, what):
     return resolve(device if able or device not in DEVICES else "cpu")
 
 
+def device_for(device, net):
+    """Name of the device that ``device`` means for the passes of a network.
+
+    Parameters
+    ----------
+    device : str
+        As in :func:`resolve_for`.
+    net : Network
+        A GPU is able if every part of it is a network of one cell.
+    """
+    lacking = [leaf for leaf in leaves(net) if not isinstance(leaf, CellNetwork)]
+    return resolve_for(device, not lacking, f"a {type(lacking[0] if lacking else net).__name__}")
+
+
+def leaves(net):
+    """Networks that a network is made of in the end; itself, if it has no parts."""
+    parts = net.parts().values()
+    return [leaf for part in parts for leaf in leaves(part)] if parts else [net]
+
+
 @contextmanager
 def running_on(device):
     """Run the passes within on a device; gives its name, as :func:`resolve` does."""
@@ -76,9 +97,3 @@ def running_on(device):
 def on_gpu():
     """Whether the passes run on a GPU."""
     return _device.get() == "cuda"
-
-
-def processor_only(what):
-    """Raise DeviceError where a GPU was asked for something that has kernels for the processor only."""
-    if on_gpu():
-        raise DeviceError(f"device='cuda': {what} runs on the processor only; use device='cpu'")

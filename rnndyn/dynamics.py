@@ -11,7 +11,7 @@ from functools import singledispatch
 
 import numpy as np
 
-from rnndyn.devices import on_gpu, processor_only
+from rnndyn.devices import on_gpu
 from rnndyn.losses import activate, pull_activation
 from rnndyn.networks.closed_loop import ClosedLoop
 from rnndyn.networks.compose import Bidirectional, Stack
@@ -224,6 +224,10 @@ def _add_drive(net, source, vectors, da):
 
 @forward.register
 def _(net: Stack, x, s0, steps, lengths=None):
+    if on_gpu() and all(isinstance(layer, CellNetwork) and not isinstance(layer, Masked) for layer in net.layers):
+        from rnndyn import passes_cuda
+
+        return passes_cuda.stack_states(net.layers, no_inputs(net, len(s0), steps) if x is None else x, s0)
     parts, at = [], 0
     for layer in net.layers:
         states = forward(layer, x, np.ascontiguousarray(s0[:, at : at + layer.state_size]), steps, lengths)
@@ -365,7 +369,6 @@ def mirrored(x, lengths=None):
 
 @forward.register
 def _(net: Map, x, s0, steps, lengths=None):
-    processor_only("a Map, whose step is the user's own,")
     return forward_map(net, x, s0, steps)
 
 
@@ -376,7 +379,6 @@ tangent.register(Map)(tangent_map)
 
 @forward.register
 def _(net: LayerNormLSTM, x, s0, steps, lengths=None):
-    processor_only("a LayerNormLSTM")
     states, s = np.empty((len(s0), steps, net.state_size), net.dtype), s0
     for t in range(steps):
         s = states[:, t] = Step(net, s, None if x is None else x[:, t]).after

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from rnndyn.devices import running_on
+from rnndyn.devices import device_for, running_on
 from rnndyn.dynamics import forward, hidden_of, start
 from rnndyn.frontdoor import (
     as_ended,
@@ -17,10 +17,13 @@ from rnndyn.frontdoor import (
     as_sequences,
     as_truncation,
     as_window,
+    check_network,
     looks_ahead,
     on_processor,
 )
 from rnndyn.losses import SequenceLoss, as_loss
+from rnndyn.networks.compose import Stack
+from rnndyn.networks.recurrent import CellNetwork
 from rnndyn.readout import Readout
 from rnndyn.records import Window, pull_start, record, sums_for
 from rnndyn.validate import is_on_gpu
@@ -84,7 +87,7 @@ def value_and_grad(
         Keep only the states at every ``checkpoint`` steps and record the stretches between them again; True takes
         ``ceil(sqrt(T))``. The gradient is the same to the last bit, on a GPU to rounding.
     device : {"cpu", "cuda", "auto"}
-        Where to run the network: on the processor, on a GPU, or on a GPU where one can be used. The read-out and the
+        Where to run the network: on the processor, on a GPU, or on a GPU where one can run it. The read-out and the
         loss are computed by the processor. On a GPU the numbers differ from the processor's by rounding. Arrays that
         are there already are taken as by :func:`rnndyn.run`; targets and masks are copied to the processor.
 
@@ -100,8 +103,9 @@ def value_and_grad(
     TypeError, ValueError
         Naming the argument, for wrong types, shapes, values that are not finite, lengths or labels out of range.
     DeviceError
-        For ``"cuda"`` where no GPU can be used, with the reason and the remedy, for a :class:`Map` on a GPU, and where
-        a single sequence does not fit its memory. Several that do not go through it some at a time.
+        For ``"cuda"`` where no GPU can be used, with the reason and the remedy, for a :class:`Map` or a
+        :class:`LayerNormLSTM`, which have no kernels there, and where a single sequence does not fit its memory.
+        Several that do not go through it some at a time.
 
     Notes
     -----
@@ -117,7 +121,8 @@ def value_and_grad(
     >>> round(value, 6), gradients.W_hh.round(6).tolist()
     (0.678208, [[0.150057]])
     """
-    with running_on(device):
+    check_network(net)
+    with running_on(device_for(device, net)):
         problem = Problem.checked(net, inputs, targets, loss, initial_state, lengths, mask)
         return problem.solve(windows_of(problem.steps, as_window(checkpoint, problem.steps), as_truncation(truncate)))
 
@@ -153,7 +158,8 @@ class Problem:
         if ends is not None:
             steps = min(steps, max(1, int(ends.max(initial=0))))
             ends = np.minimum(ends, steps)
-        x, weight = (None if a is None else a[rows, :steps] for a in (self.x, self.weight))
+        weight = None if self.weight is None else self.weight[rows, :steps]
+        x = None if self.x is None else rows_of(self.x, rows, steps)
         targets = self.loss.part(self.targets, rows, steps)
         data = {"x": x, "s0": self.s0[rows], "steps": steps, "targets": targets, "weight": weight, "lengths": ends}
         return self.changed(net=net, **data)
@@ -165,6 +171,13 @@ class Problem:
     def on_processor(self):
         """Problem whose data are on the processor, as it is needed to cut them into batches."""
         return self.changed(x=on_processor(self.x, "inputs"), s0=on_processor(self.s0, "initial_state"))
+
+    def on_device(self):
+        """Problem whose inputs stay on the GPU, if the network takes them there and its memory has room for them."""
+        from rnndyn.arrays_cuda import resident
+
+        first = self.net.layers[0] if isinstance(self.net, Stack) else self.net
+        return self.changed(x=resident(self.x)) if isinstance(first, CellNetwork) else self
 
     def contents(self):
         """Data alone, without the network."""
@@ -247,6 +260,15 @@ class Problem:
             whole = np.zeros(z.shape, self.net.dtype)
             whole[:, first:] = g
         return self.seen(self.readout.pull(whole, hidden), window.start, window.stop)
+
+
+def rows_of(x, rows, steps):
+    """Some of the sequences ``x`` (batch, time, input), cut in time, where they are."""
+    if not is_on_gpu(x):
+        return x[rows, :steps]
+    from rnndyn.kernels.cuda.rows import taken
+
+    return taken(x, rows, steps)
 
 
 def backprop(net, x, g, s0):

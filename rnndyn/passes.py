@@ -137,6 +137,11 @@ class Tape:
         return hidden
 
     @property
+    def passed(self):
+        """Hidden states as a layer above takes them: here, those of `hidden`."""
+        return self.hidden
+
+    @property
     def last(self):
         """States (batch, state) after the last step."""
         return unpack_states(self.net, self.s[-1])

@@ -2,7 +2,8 @@
 
 Arrays come from the host, or are on the device already, and go back to the host; between a tape's forward and backward
 pass they stay on the device. What does not fit its memory goes through it a few sequences at a time: each has a block
-of threads to itself, and sums over all are cut where they always are, so no bit of a result depends on it.
+of threads to itself, or its row of a product (:mod:`rnndyn.wide_cuda`), and sums over all are cut where they always
+are, so no bit of a result depends on it.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from rnndyn import wide_cuda
 from rnndyn.kernels.cuda.backward import backward
 from rnndyn.kernels.cuda.backward import room_numbers as backward_numbers
 from rnndyn.kernels.cuda.device import BLOCKS, cuda, on_device, room_for, spilled_numbers, threads_for
@@ -21,9 +23,10 @@ from rnndyn.kernels.cuda.memory import fits, free_bytes, in_tiles, rows_within
 from rnndyn.kernels.cuda.product import TILE, affine, outer, tiles
 from rnndyn.kernels.cuda.tangent import derivatives
 from rnndyn.passes import WeightSums
+from rnndyn.validate import is_on_gpu
 
 
-def run_through(made, x, s0, kept):
+def run_through(made, x, s0, kept, place=None):
     """Take networks through inputs on the device.
 
     Parameters
@@ -36,6 +39,8 @@ def run_through(made, x, s0, kept):
         States before the first step, for each network those of every sequence.
     kept : int
         Times of which the pre-activations are kept, at most.
+    place : Place, optional
+        Of the sequences, if one network takes them by products, see :mod:`rnndyn.wide_cuda`.
 
     Returns
     -------
@@ -47,8 +52,10 @@ def run_through(made, x, s0, kept):
     start = on_device(s0.reshape(batch, 1, made.states, made.units))
     s, kept = cuda.device_array((batch, steps + 1, made.states, made.units), made.dtype), min(steps, kept)
     a = cuda.device_array((batch, kept, made.gates, made.units), made.dtype)
-    m = cuda.device_array((batch, kept, made.units) if made.m[1] else (1, 1, 1), made.dtype)
-    if batch:
+    m = cuda.device_array((batch, kept, made.units if made.m[1] else 0), made.dtype)
+    if batch and steps and place:
+        wide_cuda.by_panels(wide_cuda.forward, made, place, x, start, s, a, m)
+    elif batch:
         size, spilled = room_for(batch, forward_numbers(made), made.dtype)
         forward[batch, threads_for(made.units), 0, size](made.weights, x, start, s, a, m, spilled)
     return s, a, m
@@ -79,7 +86,7 @@ def all_states(net, x, s0):
     states = np.empty((batch, steps + 1, made.states * made.units), made.dtype)
 
     def run(rows):
-        s = run_through(made, on_device(x[rows]), s0[rows], 1)[0]
+        s = run_through(made, on_device(x[rows]), s0[rows], 1, wide_cuda.place(made, batch, rows.start))[0]
         s.copy_to_host(states[rows].reshape(s.shape))
 
     in_tiles(batch, forward_bytes(made, steps, 1), run)
@@ -89,6 +96,25 @@ def all_states(net, x, s0):
 def run_states(net, x, s0):
     """States (batch, time, state) after each input ``x`` (batch, time, input) from ``s0`` (batch, state)."""
     return all_states(net, x, s0)[:, 1:]
+
+
+def stack_states(nets, x, s0):
+    """States (batch, time, state) of layers on top of each other, whose hidden states go up on the device."""
+    ends = np.cumsum([net.state_size for net in nets])
+    states = np.empty((*x.shape[:2], ends[-1]), nets[0].dtype)
+
+    def run(rows):
+        below = on_device(x[rows])
+        for net, stop in zip(nets, ends, strict=True):
+            made, places = net.cuda_layout, slice(stop - net.state_size, stop)
+            where = wide_cuda.place(made, len(x), rows.start)
+            s = run_through(made, below, np.ascontiguousarray(s0[rows, places]), 1, where)[0]
+            states[rows, :, places] = flat_states(s)[:, 1:]
+            below = s[:, 1:, 0]
+
+    if states.size:
+        in_tiles(len(x), sum(forward_bytes(net.cuda_layout, x.shape[1], 1) for net in nets), run)
+    return states
 
 
 class Record(NamedTuple):
@@ -117,7 +143,8 @@ def local_derivatives(net, s, x):
     after = np.empty(s.shape, made.dtype)
 
     def run(rows):
-        states, a, _ = run_through(made, on_device(x[rows][:, None]), s[rows], 1)
+        where = wide_cuda.place(made, batch, rows.start)
+        states, a, _ = run_through(made, on_device(x[rows][:, None]), s[rows], 1, where)
         D = room_for_derivatives(made, len(states))
         derivatives[len(states), threads_for(made.units)](made.weights, states, a, D)
         for part, d in zip(found, D, strict=True):
@@ -153,12 +180,13 @@ class Tape:
             fits(self._record_all)
 
     def _record_all(self):
-        self.record = self._recorded(slice(None))
+        self.record = self._recorded(slice(0, self.batch))
 
     def _recorded(self, rows):
         """Record of some sequences."""
-        x = on_device(self.x[rows])
-        return Record(x, *run_through(self.net.cuda_layout, x, self.s0[rows], self.steps))
+        x, made = on_device(self.x[rows]), self.net.cuda_layout
+        where = wide_cuda.place(made, self.batch, rows.start)
+        return Record(x, *run_through(made, x, self.s0[rows], self.steps, where))
 
     @cached_property
     def states(self):
@@ -171,32 +199,51 @@ class Tape:
         return np.ascontiguousarray(self.states[:, 1:, : self.net.cuda_layout.units])
 
     @property
+    def passed(self):
+        """Hidden states as a layer above takes them: a view of the record, if it is kept."""
+        return self.record.s[:, 1:, 0] if self.record and self.batch * self.steps else self.hidden
+
+    @property
     def last(self):
         """States (batch, state) after the last step."""
         return np.ascontiguousarray(self.states[:, -1])
 
     def pull(self, g, adjoint, sums, *, inputs=False, trace=None):
-        """Propagate an adjoint back through the stretch, as :meth:`rnndyn.passes.Tape.pull`."""
+        """Propagate an adjoint back through the stretch, as :meth:`rnndyn.passes.Tape.pull`.
+
+        ``g`` may be on the device; dL/dx comes back there, if the inputs are there and all sequences go together.
+        """
         made, batch = self.net.cuda_layout, self.batch
         before = adjoint.copy()
         gx = np.zeros(self.x.shape if inputs else 0, made.dtype)
 
         def back(rows):
+            nonlocal gx
             if rows.stop - rows.start < batch:
                 self.record = None
             record = self.record or self._recorded(rows)
             count, steps, _, units = record.a.shape
             l = on_device(adjoint[rows].reshape(count, 1, made.states, units))
             kept = cuda.device_array((count, 0 if trace is None else steps, made.states, units), made.dtype)
-            size, spilled = room_for(count, backward_numbers(made), made.dtype)
-            launch = backward[count, threads_for(units), 0, size]
             gq = cuda.to_device(np.zeros((count, made.trained, units), made.dtype))
-            launch(made.weights, on_device(g[rows]), record.s, record.a, l, gq, kept, spilled)
+            given, where = (
+                (on_device(g[rows]), record.s, record.a, l, gq, kept),
+                wide_cuda.place(made, batch, rows.start),
+            )
+            if where:
+                wide_cuda.by_panels(wide_cuda.backward, made, where, *given)
+            else:
+                size, spilled = room_for(count, backward_numbers(made), made.dtype)
+                backward[count, threads_for(units), 0, size](made.weights, *given, spilled)
             before[rows] = l.copy_to_host().reshape(before[rows].shape)
             if trace is not None:
                 trace[rows] = kept.copy_to_host().reshape(trace[rows].shape)
             if inputs:
-                gx[rows] = input_gradient(made, record.a)
+                found = input_gradient(made, record.a)
+                if is_on_gpu(self.x) and count == batch:
+                    gx = found
+                else:
+                    gx[rows] = found.copy_to_host()
             sums.q[rows] += gq.copy_to_host()
             sums.collect(record, rows.start, batch)
 
@@ -207,7 +254,7 @@ class Tape:
 
 
 def input_gradient(made, a):
-    """``dL/dx = W_xh' dL/da``, (batch, time, input)."""
+    """``dL/dx = W_xh' dL/da``, (batch, time, input), on the device."""
     first, count = made.x
     batch, steps, gates, units = a.shape
     W = made.weights.W_xT.reshape(count * units, made.inputs)
@@ -217,12 +264,12 @@ def input_gradient(made, a):
 
 
 def apply_affine(W, b, left, first=0):
-    """``left[:, first:] W + b`` as an array on the host, with ``W`` (k, number) and ``left`` on either side."""
+    """``left[:, first:] W + b`` on the device, with ``W`` (k, number) and ``left`` on either side."""
     out = cuda.device_array((left.shape[0], W.shape[1]), b.dtype)
     if out.size:
         grid = tiles(out.shape[0]), tiles(out.shape[1])
         affine[grid, (TILE, TILE)](on_device(left), first, on_device(W), cuda.to_device(b), out)
-    return out.copy_to_host()
+    return out
 
 
 class OuterSum:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from rnndyn import passes_layer_norm
-from rnndyn.devices import on_gpu, processor_only
+from rnndyn.devices import on_gpu
 from rnndyn.dynamics import forward, hidden_of, jacobian, mirrored, outputs
 from rnndyn.losses import pull_activation
 from rnndyn.networks.base import Gradients
@@ -70,7 +70,6 @@ def _(net: CellNetwork, batch):
 
 @record.register
 def _(net: LayerNormLSTM, x, s0, window, lengths):
-    processor_only("a LayerNormLSTM")
     return passes_layer_norm.Tape(net, x, s0, window.stop - window.start)
 
 
@@ -85,7 +84,17 @@ class MaskedTape:
     def __init__(self, net, x, s0, window, lengths):
         plain = record.dispatch(CellNetwork)
         self.tape = plain(net, x, np.concatenate([s0, net.factors], axis=1), window, lengths)
-        self.factors, self.hidden = net.factors, self.tape.hidden
+        self.factors = net.factors
+
+    @property
+    def hidden(self):
+        """Hidden states (batch, time, unit), contiguous."""
+        return self.tape.hidden
+
+    @property
+    def passed(self):
+        """Hidden states as a layer above takes them."""
+        return self.tape.passed
 
     def pull(self, g, adjoint, sums, *, inputs=False, trace=None):
         """As :meth:`rnndyn.passes.Tape.pull`."""
@@ -102,10 +111,11 @@ class StackTape:
 
     def __init__(self, net, x, s0, window, lengths):
         self.net, self.tapes, at = net, [], 0
-        for layer in net.layers:
+        for layer, above in zip(net.layers, (*net.layers[1:], None), strict=True):
             own = np.ascontiguousarray(s0[:, at : at + layer.state_size])
             self.tapes.append(record(layer, x, own, window, lengths))
-            x, at = self.tapes[-1].hidden, at + layer.state_size
+            both = isinstance(layer, CellNetwork) and isinstance(above, CellNetwork)  # on a GPU nothing comes back
+            x, at = self.tapes[-1].passed if both else self.tapes[-1].hidden, at + layer.state_size
         self.hidden = x
 
     def pull(self, g, adjoint, sums, *, inputs=False, trace=None):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from rnndyn import schema
-from rnndyn.devices import running_on
+from rnndyn.devices import device_for, running_on
 from rnndyn.dynamics import forward, hidden_of, start
 from rnndyn.dynamics import jacobian as step_jacobian
 from rnndyn.frontdoor import as_ended, as_rows, as_sequences, check_network
@@ -32,7 +32,7 @@ def run(net, inputs=None, *, initial_state=None, steps=None, lengths=None, devic
         Where sequences end. What follows is NaN in the result, and does not influence it, whatever the inputs hold
         there. For an :class:`EncoderDecoder` also a pair, of the source and of the inputs, either of them None.
     device : {"cpu", "cuda", "auto"}
-        Where to run the network: on the processor, on a GPU, or on a GPU where one can be used. The read-out is
+        Where to run the network: on the processor, on a GPU, or on a GPU where one can run it. The read-out is
         computed by the processor. On a GPU the numbers differ from the processor's by rounding. Inputs and initial
         states that are there already, as arrays of CuPy, PyTorch or Numba, are read where they are if they are
         contiguous, of the network's dtype, without ``lengths``, and for a network of one cell; else they are copied.
@@ -49,12 +49,14 @@ def run(net, inputs=None, *, initial_state=None, steps=None, lengths=None, devic
     TypeError, ValueError
         Naming the argument, for wrong types, shapes and values.
     DeviceError
-        For ``"cuda"`` where no GPU can be used, with the reason and the remedy, for a :class:`Map` on a GPU, and where
-        a single sequence does not fit its memory. Several that do not go through it some at a time.
+        For ``"cuda"`` where no GPU can be used, with the reason and the remedy, for a :class:`Map` or a
+        :class:`LayerNormLSTM`, which have no kernels there, and where a single sequence does not fit its memory.
+        Several that do not go through it some at a time.
 
     Notes
     -----
-    Cost O(B T (H^2 + H I)). The result does not depend on the number of threads, nor on how sequences are batched.
+    Cost O(B T (H^2 + H I)). The result does not depend on the number of threads, nor on how sequences are batched; on a
+    GPU that of a wide network depends on their number, by rounding.
 
     Examples
     --------
@@ -63,7 +65,8 @@ def run(net, inputs=None, *, initial_state=None, steps=None, lengths=None, devic
     >>> rd.run(net, initial_state=[0.1] * 8, steps=5).state.sizes
     Frozen({'time': 5, 'state': 8})
     """
-    with running_on(device) as place:
+    check_network(net)
+    with running_on(device_for(device, net)) as place:
         x, s0, T, single = as_sequences(net, inputs, initial_state, steps)
         x, s0, ends = as_ended(net, x, s0, T, lengths)
         states = forward(net, x, start(net, s0), T, ends)

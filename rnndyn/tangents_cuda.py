@@ -13,6 +13,7 @@ from rnndyn.kernels.cuda.memory import fits, free_bytes, in_tiles
 from rnndyn.kernels.cuda.pack import arrays, layout
 from rnndyn.passes_cuda import forward_bytes, room_for_derivatives, run_through
 from rnndyn.tangents import Course, inputs_at
+from rnndyn.wide_cuda import place
 
 RESOLVED = 4.0  # times S eps: the part of its length that a column must keep for its growth to be told from rounding
 KEPT = 0.5  # of the squared length of each column, for a sweep to be the last: of [giraud2005]_
@@ -44,7 +45,8 @@ class DeviceStretch:
         if self.whole:
             return self.whole
         made, s = self.way.layout(nets), self.s[nets]
-        tape = made, *run_through(made, self.x, s.reshape(-1, s.shape[2]), self.steps)[:2]
+        where = place(made, s.shape[1]) if len(self.s) == 1 else None
+        tape = made, *run_through(made, self.x, s.reshape(-1, s.shape[2]), self.steps, where)[:2]
         if len(s) == len(self.s):
             self.whole = tape
         return tape
@@ -58,7 +60,7 @@ class DeviceCourse(Course):
     def __init__(self, nets, x, s):
         super().__init__(nets, x, s)
         self.one, self.made = layout(nets[0]), None
-        self.weight_bytes = sum(array.nbytes for array in arrays(nets[0]))
+        self.weight_bytes = 2 * sum(array.nbytes for array in arrays(nets[0]))  # and their transposes
         numbers = self.one.gates + self.one.states + (self.one.m[1] > 0)
         self.step_bytes = s.shape[0] * s.shape[1] * numbers * self.one.units * s.itemsize
 

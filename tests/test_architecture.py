@@ -39,6 +39,7 @@ LEVELS = [
         "dynamics",
         "tangents",
         "tangents_cuda",
+        "wide_cuda",
         "running",
         "gradients",
         "generation",

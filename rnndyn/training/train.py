@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
-from rnndyn.devices import resolve, running_on
-from rnndyn.frontdoor import as_truncation, as_window
+from rnndyn.devices import device_for, running_on
+from rnndyn.frontdoor import as_truncation, as_window, check_network
 from rnndyn.gradients import Problem, windows_of
 from rnndyn.networks.base import Gradients
 from rnndyn.progress import progressing
@@ -65,8 +65,9 @@ def train(
         The network to start from; it stays as it is.
     inputs, targets, loss, initial_state, lengths, mask, truncate, checkpoint, device
         As in :func:`rnndyn.value_and_grad`; ``inputs`` and ``targets`` with a batch axis. A callable ``loss`` sees the
-        outputs alone, so it needs ``batch_size=None``. Inputs on a GPU stay there where every step takes them whole:
-        without `batch_size`, `dropout`, `feeding`, `curriculum` and `save_to`; else they are copied once.
+        outputs alone, so it needs ``batch_size=None``. With ``device="cuda"`` inputs go to the GPU once and stay there,
+        if half of its free memory holds them, but with `dropout` or `feeding`, which change them at every step; each
+        step sends the weights.
     optimizer : SGD or Adam, optional
         ``Adam(1e-3)`` by default; or any object with their methods ``start`` and ``step``.
     clip_norm : float, optional
@@ -140,7 +141,8 @@ def train(
     >>> bool(history.loss[-1] < 0.1 * history.loss[0])
     True
     """
-    place = resolve(device)
+    check_network(net)
+    place = device_for(device, net)
     optimizer = as_optimizer(optimizer)
     count = as_integer(steps, "steps", minimum=0)
     clip = as_clipping(clip_norm, clip_value)
@@ -167,6 +169,9 @@ def train(
     if save_to is not None:
         contents = call | {"net": net, "data": problem.contents(), "validation": held_out and held_out.contents()}
         read_progress(save_to, done, batches, contents)
+    if place == "cuda":
+        problem = problem.on_device() if feeding is dropout is None else problem
+        held_out = held_out.on_device() if held_out and fed is None else held_out
     _look(done, watch)
     bar: dict[str, float] = {}
     for k in progressing(range(done.step, count), progress, "training", done.step, bar):

@@ -103,7 +103,7 @@ def searches(rows: list[dict]) -> Figure:
     """How many times faster than each peer, by network."""
     figure = Figure(figsize=(3.4, 2.6), layout="constrained")
     ax = figure.subplots()
-    for k, peer in enumerate(peer for peer in ("adam", "scipy") if peer in rows[0]["times_faster"]):
+    for k, peer in enumerate(peer for peer in ("adam", "scipy", "torch") if peer in rows[0]["times_faster"]):
         ax.semilogy([row["network"] for row in rows], [row["times_faster"][peer] for row in rows], "os"[k], label=peer)
     ax.axhline(20, color="black", linewidth=1)
     ax.set(ylabel="times faster", xlabel="network and number of units")

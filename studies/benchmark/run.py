@@ -29,7 +29,9 @@ STATE_TOLERANCE, GRADIENT_TOLERANCE = 2e-5, 2e-4  # float32, against rnndyn: lar
 
 def add_arguments(parser) -> None:
     """Options of `python -m studies benchmark`."""
-    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="cuda: passes and spectra on a GPU")
+    parser.add_argument(
+        "--device", choices=("cpu", "cuda"), default="cpu", help="cuda: passes, searches and spectra on a GPU"
+    )
     parser.add_argument("--only", choices=PARTS, help="default: all parts")
     parser.add_argument(
         "--peers", nargs="+", choices=list(PEERS)[1:], help="programs beside rnndyn; default: those installed"

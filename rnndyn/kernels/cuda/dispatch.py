@@ -40,6 +40,21 @@ def _slots(k):
     return lambda k: found
 
 
+def driven(k, source, values):
+    """Those of the pre-activations' ``values``, a tuple, that ``source`` drives."""
+    first, count = dispatch.slots(k, source)
+    return values[first : first + count]
+
+
+@overload(driven, prefer_literal=True)
+def _driven(k, source, values):
+    first, count = dispatch.slots(k.cell, source.literal_value)
+    if count == 0:
+        return lambda k, source, values: ()
+    stop = first + count
+    return lambda k, source, values: values[first:stop]
+
+
 def pre_activations(k, a, r, t, j):
     """Pre-activations of unit ``j`` in ``a`` (row, time, slot, unit)."""
     return gather(a, (r, t, 0, j), 2, len(k.drives))

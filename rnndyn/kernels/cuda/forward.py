@@ -27,6 +27,13 @@ def network_of(p, r, rows):
 
 
 @cuda.jit(device=True)
+def renew(k, q, s, a, r, t, now, j):
+    """States of unit ``j`` at time ``t + 1``, from those at time ``t`` and the pre-activations kept at ``now``."""
+    fresh = update(k, pre_activations(k, a, r, now, j), states(k, s, r, t, j), parameters(k, q, j))
+    scatter(s, (r, t + 1, 0, j), 2, fresh)
+
+
+@cuda.jit(device=True)
 def step(k, p, n, x, s, a, m, r, t, h, rates):
     """States of row ``r`` at time ``t + 1`` by network ``n``, from those at time ``t`` and the inputs ``x`` then.
 
@@ -52,8 +59,7 @@ def step(k, p, n, x, s, a, m, r, t, h, rates):
     for j in range(unit, s.shape[3], stride):
         for slot in range(first_m, first_m + count_m):
             a[r, now, slot, j] = add_product(a[r, now, slot, j], W_m, slot - first_m, j, rates)
-        fresh = update(k, pre_activations(k, a, r, now, j), states(k, s, r, t, j), parameters(k, q, j))
-        scatter(s, (r, t + 1, 0, j), 2, fresh)
+        renew(k, q, s, a, r, t, now, j)
 
 
 @cuda.jit

@@ -3,6 +3,9 @@
 from rnndyn.kernels.cuda.device import SIMULATED, cuda
 
 TILE = 2 if SIMULATED else 16
+SIDE = 2 if SIMULATED else 4  # a thread of `multiply` has SIDE x SIDE numbers, in its registers
+BLOCK = SIDE * TILE
+ROW = BLOCK + 1  # of a tile in shared memory: one more, so that no two threads ask the same bank of it
 
 
 def tiles(size):
@@ -64,3 +67,37 @@ def affine(left, first, W, b, out):
         cuda.syncthreads()
     if inside:
         out[n, j] = total
+
+
+@cuda.jit
+def multiply(left, right, transposed, out):
+    """``out = left right`` or, where ``right`` is given ``transposed``, ``left right'``."""
+    y, x = cuda.threadIdx.y, cuda.threadIdx.x
+    top, across = cuda.blockIdx.x * BLOCK, cuda.blockIdx.y * BLOCK
+    tile_left = cuda.shared.array((TILE, ROW), left.dtype)
+    tile_right = cuda.shared.array((TILE, ROW), left.dtype)
+    total = cuda.local.array((SIDE, SIDE), left.dtype)
+    for i in range(SIDE):
+        for j in range(SIDE):
+            total[i, j] = 0
+    across_tile, along_tile = (y, x) if transposed else (x, y)  # so that neighbours read neighbours
+    for start in range(0, left.shape[1], TILE):
+        for i in range(SIDE):
+            m, n, d = i * TILE + y, i * TILE + across_tile, start + along_tile
+            tile_left[x, m] = 0
+            tile_right[along_tile, n] = 0
+            if top + m < left.shape[0] and start + x < left.shape[1]:
+                tile_left[x, m] = left[top + m, start + x]
+            if across + n < out.shape[1] and d < left.shape[1]:
+                tile_right[along_tile, n] = right[across + n, d] if transposed else right[d, across + n]
+        cuda.syncthreads()
+        for d in range(TILE):
+            for i in range(SIDE):
+                for j in range(SIDE):
+                    total[i, j] += tile_left[d, i * TILE + y] * tile_right[d, j * TILE + x]
+        cuda.syncthreads()
+    for i in range(SIDE):
+        for j in range(SIDE):
+            m, n = top + i * TILE + y, across + j * TILE + x
+            if m < out.shape[0] and n < out.shape[1]:
+                out[m, n] = total[i, j]

@@ -1,4 +1,4 @@
-"""The passes and spectra on a GPU, against PyTorch's there (its RNNs are cuDNN's), beside what the card could do."""
+"""Passes, searches and spectra on a GPU, against PyTorch (cuDNN) and CuPy, beside what the card could do."""
 
 from studies.benchmark.cuda.compare import compare
 from studies.benchmark.cuda.run import run

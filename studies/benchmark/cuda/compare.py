@@ -5,8 +5,9 @@ from studies.tools import table
 
 
 def compare(results: dict) -> str:
-    """Markdown: passes, spectra, the machine."""
+    """Markdown: passes, searches, spectra, the machine."""
     parts = passes(results["rows"], results["steps"]) if results["rows"] else []
+    parts += searches(results["searches"]) if results["searches"] else []
     parts += spectra(results["spectra"]) if results["spectra"] else []
     made = results["machine"]
     versions = ", ".join(f"{name} {version}" for name, version in made["versions"].items())
@@ -14,7 +15,7 @@ def compare(results: dict) -> str:
         f"{results['card']}, {made['threads']} threads of {made['processor']}; {made['system']}, Python "
         f"{made['python']}, {versions}; commit {made['commit']}, {made['date']}. Medians of interleaved samples, each "
         "program in a process of its own; above 1 rnndyn is faster. Of the limit: the least time by the operations and "
-        "bytes that any program needs and the card's data sheet, over the time taken."
+        "bytes that any program needs and the card's units and clocks, over the time taken."
     )
     return "\n\n".join(parts)
 
@@ -42,6 +43,23 @@ def passes(rows: list[dict], steps: int) -> list[str]:
     ]
 
 
+def searches(rows: list[dict]) -> list[str]:
+    """One table of all networks."""
+    programs = list(rows[0]["seconds"])
+    lines = [
+        [row["network"], *(f"{1e3 * row['seconds'][program]:.3g}" for program in programs)]
+        + [row["times_faster"].get("torch", ""), *(row["points"][program] for program in programs)]
+        for row in rows
+    ]
+    header = [f"{program}, ms" for program in programs], [f"points of {program}" for program in programs]
+    return [
+        "### Fixed points of trained flip-flop networks, from 1024 starts",
+        table(["network", *header[0], "vs torch", *header[1]], lines),
+        "rnndyn: Newton steps on the GPU, judged by the processor; fixed_points: all of `rd.fixed_points`, most of it "
+        "on the processor. torch: damped Newton steps for all starts at once, Jacobians by `torch.func`.",
+    ]
+
+
 def spectra(rows: list[dict]) -> list[str]:
     """One table of all settings."""
     peers = list(rows[0]["times_faster"])
@@ -56,5 +74,5 @@ def spectra(rows: list[dict]) -> list[str]:
         "### Lyapunov spectra, times faster",
         table([*header, "largest difference of exponents"], lines),
         "float64, tanh networks of gain 1.5. rnndyn: the measurement of `rd.lyapunov_spectrum` without its sum rule. "
-        "torch: a loop with a QR at each step, by `torch.vmap` for ensembles.",
+        "torch: a loop with a QR at each step, by `torch.vmap` for ensembles; cupy: the same with stacked matrices.",
     ]

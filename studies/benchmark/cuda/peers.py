@@ -18,14 +18,15 @@ class Rnndyn(peers.Rnndyn):
 
     @staticmethod
     def load(net, inputs, slopes) -> Work:
-        from rnndyn import passes_cuda
+        from rnndyn import passes_cuda, wide_cuda
         from rnndyn.passes_cuda import cuda
 
         made, s0 = net.cuda_layout, np.zeros((len(inputs), net.state_size), net.dtype)
         x, g, start = map(cuda.to_device, (inputs, slopes, s0))
+        place = wide_cuda.place(made, len(inputs))
 
         def forward():
-            states = passes_cuda.run_through(made, x, start, 1)[0]
+            states = passes_cuda.run_through(made, x, start, 1, place)[0]
             cuda.synchronize()
             return states
 

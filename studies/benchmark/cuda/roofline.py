@@ -3,14 +3,33 @@
 from studies.benchmark.problem import GATES, products
 from studies.benchmark.spectra import operations
 
-# Operations a second in float32 and float64 without tensor cores, and bytes a second, of NVIDIA's data sheets.
-CARDS = {
-    "H200": (67e12, 34e12, 4.8e12),
-    "H100 PCIe": (51e12, 26e12, 2.0e12),
-    "H100 80GB HBM3": (67e12, 34e12, 3.35e12),
-    "A100-SXM4-80GB": (19.5e12, 9.7e12, 2.04e12),
+# Units of a multiprocessor for float32 and float64, by compute capability: NVIDIA's programming guide, throughput of
+# native arithmetic instructions.
+UNITS = {
+    (7, 0): (64, 32),
+    (7, 5): (64, 2),
+    (8, 0): (64, 32),
+    (8, 6): (128, 2),
+    (8, 9): (128, 2),
+    (9, 0): (128, 64),
+    (10, 0): (128, 64),
+    (12, 0): (128, 2),
 }
 SIZES = {"float32": 4, "float64": 8}
+
+
+def limits(device) -> dict[str, float] | None:
+    """What a device can do by what it says of itself; None if its units are not known, or it does not say.
+
+    By dtype the operations a second, a multiplication and an addition each unit and clock, without tensor cores; under
+    "memory" the bytes a second, at two transfers a clock.
+    """
+    clock, memory_clock = 1e3 * device.CLOCK_RATE, 1e3 * device.MEMORY_CLOCK_RATE
+    units = UNITS.get(tuple(device.compute_capability))
+    if not (units and clock and memory_clock):
+        return None
+    single, double = (2.0 * count * device.MULTIPROCESSOR_COUNT * clock for count in units)
+    return {"float32": single, "float64": double, "memory": 2 * memory_clock * device.GLOBAL_MEMORY_BUS_WIDTH / 8}
 
 
 def pass_bytes(cell: str, H: int, B: int, T: int, mode: str, dtype: str = "float32") -> int:
@@ -24,28 +43,19 @@ def spectrum_bytes(N: int, k: int, networks: int) -> int:
     return 8 * networks * (N * N + 2 * N * k)
 
 
-def limits(card: str, dtype: str) -> tuple[float, float] | None:
-    """Operations and bytes a second of a card; None if it is not known."""
-    for name, (single, double, memory) in CARDS.items():
-        if name in card:
-            return (single if dtype == "float32" else double), memory
-    return None
+def share(seconds: float, flops: int, moved: int, card: dict[str, float] | None, dtype: str) -> float | None:
+    """Least time over the time taken; None for a card whose limits are not known."""
+    return None if card is None else max(flops / card[dtype], moved / card["memory"]) / seconds
 
 
-def share(seconds: float, flops: int, moved: int, card: str, dtype: str) -> float | None:
-    """Least time over the time taken; None for a card that is not known."""
-    found = limits(card, dtype)
-    return None if found is None else max(flops / found[0], moved / found[1]) / seconds
-
-
-def pass_share(row: dict, T: int, card: str) -> float | None:
+def pass_share(row: dict, T: int, card: dict[str, float] | None) -> float | None:
     """Share of one row of the passes."""
     setting = row["cell"], row["H"], row["B"], T, row["mode"]
     moved = pass_bytes(*setting, row["dtype"])
     return share(row["seconds"]["rnndyn"], products(*setting), moved, card, row["dtype"])
 
 
-def spectrum_share(row: dict, card: str) -> float | None:
+def spectrum_share(row: dict, card: dict[str, float] | None) -> float | None:
     """Share of one row of the spectra."""
     setting = row["N"], row["k"], row["networks"]
     flops = operations(*setting, row["steps"])

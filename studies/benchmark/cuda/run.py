@@ -1,6 +1,7 @@
 """The measurements on a GPU."""
 
 import datetime
+import importlib.util
 import itertools
 import subprocess
 from contextlib import ExitStack
@@ -10,6 +11,7 @@ import numpy as np
 
 from rnndyn.devices import resolve
 from rnndyn.errors import DeviceError
+from studies.benchmark import searches as field
 from studies.benchmark.cuda import roofline, spectra
 from studies.benchmark.peers import available
 from studies.benchmark.problem import CELLS
@@ -21,23 +23,29 @@ BATCH = (1, 32, 256, 1024)
 DOUBLE = ("LSTM", 256, 256)  # the setting that is timed in float64 as well
 STEPS = 100
 ROUNDS = 5
+PARTS = ("passes", "searches", "spectra")
 
 
 def run(quick: bool, only=None, cells=None, hidden=None, batch=None) -> dict:
     """Time every program on every setting; DeviceError without a GPU."""
     resolve("cuda")
-    if only not in (None, "passes", "spectra"):
-        raise DeviceError(f"--device cuda: only passes and spectra have programs for a GPU, not {only}")
-    name, programs = card(), ["rnndyn", *(["torch"] if "torch" in available() else [])]
-    rows = passes(quick, ["run", *programs], cells, hidden, batch, name) if only != "spectra" else []
-    found = spectra_of(quick, programs, name) if only != "passes" else []
+    if only not in (None, *PARTS):
+        raise DeviceError(f"--device cuda: only {', '.join(PARTS)} have programs for a GPU, not {only}")
+    name, card = card_here()
+    torch = ["torch"] if "torch" in available() else []
+    cupy = ["cupy"] if importlib.util.find_spec("cupy") else []
+    asked = PARTS if only is None else (only,)
+    rows = passes(quick, ["run", "rnndyn", *torch], cells, hidden, batch, card) if "passes" in asked else []
+    found = searched(quick, ["rnndyn", "fixed_points", *torch]) if "searches" in asked else []
+    measured = spectra_of(quick, ["rnndyn", *torch, *cupy], card) if "spectra" in asked else []
     packages = ("rnndyn", "numba", "numba-cuda", "numpy", "torch", "nvidia-cudnn-cu13", "nvidia-cudnn-cu12")
+    packages += ("cupy-cuda12x", "cupy-cuda13x")
     made = machine(packages, cores()) | {"date": datetime.date.today().isoformat(), "commit": commit()}
-    results = {"machine": made, "card": name, "steps": STEPS, "programs": ["rnndyn", "run", "torch"]}
-    return results | {"rows": rows, "spectra": found}
+    results = {"machine": made, "card": name, "limits": card, "steps": STEPS, "programs": ["rnndyn", "run", "torch"]}
+    return results | {"rows": rows, "searches": found, "spectra": measured}
 
 
-def passes(quick: bool, programs, cells, hidden, batch, name: str) -> list[dict]:
+def passes(quick: bool, programs, cells, hidden, batch, card) -> list[dict]:
     """Forward and backward passes: one row a cell, size, batch and mode."""
     # Late, since that module runs this one.
     from studies.benchmark.run import measure, summary
@@ -52,12 +60,12 @@ def passes(quick: bool, programs, cells, hidden, batch, name: str) -> list[dict]
         for k, (cell, H, B, dtype) in enumerate(settings):
             for row in measure(workers, cell, H, B, STEPS, 2 if quick else ROUNDS, dtype):
                 row["dtype"] = dtype
-                rows.append(row | {"roofline": roofline.pass_share(row, STEPS, name)})
+                rows.append(row | {"roofline": roofline.pass_share(row, STEPS, card)})
             print(f"[{k + 1}/{len(settings)}] {summary(rows[-2])}; {summary(rows[-1])}", flush=True)
     return rows
 
 
-def spectra_of(quick: bool, programs, name: str) -> list[dict]:
+def spectra_of(quick: bool, programs, card) -> list[dict]:
     """Lyapunov spectra: one row a setting."""
     rows = []
     with ExitStack() as stack:
@@ -71,17 +79,35 @@ def spectra_of(quick: bool, programs, name: str) -> list[dict]:
             row["times_faster"] = {peer: s / seconds["rnndyn"] for peer, s in seconds.items() if peer != "rnndyn"}
             ours = exponents.pop("rnndyn")
             row["differences"] = {peer: float(np.abs(found - ours).max()) for peer, found in exponents.items()}
-            rows.append(row | {"roofline": roofline.spectrum_share(row, name)})
+            rows.append(row | {"roofline": roofline.spectrum_share(row, card)})
             print(rows[-1], flush=True)
     return rows
 
 
-def card() -> str:
-    """Name of the GPU."""
+def searched(quick: bool, programs) -> list[dict]:
+    """Searches for fixed points: one row a network."""
+    from studies.benchmark.run import sets
+
+    rows = []
+    with ExitStack() as stack:
+        workers = [stack.enter_context(Worker("studies.benchmark.cuda.searches", one, cores())) for one in programs]
+        for network in field.NETWORKS[:1] if quick else field.NETWORKS:
+            first = {worker.name: worker.ask("load", network, field.STARTS) for worker in workers}
+            seconds = median(interleaved(workers, "search", 2 if quick else ROUNDS))
+            row = {"network": network, "seconds": seconds, "first_call": first}
+            row["times_faster"] = {peer: s / seconds["rnndyn"] for peer, s in seconds.items() if peer != "rnndyn"}
+            rows.append(row | sets(network, {worker.name: worker.ask("results") for worker in workers}))
+            print(rows[-1], flush=True)
+    return rows
+
+
+def card_here() -> tuple[str, dict[str, float] | None]:
+    """Name of the GPU, and what it can do."""
     from rnndyn.passes_cuda import cuda
 
-    name = cuda.get_current_device().name
-    return name.decode() if isinstance(name, bytes) else str(name)
+    device = cuda.get_current_device()
+    name = device.name
+    return name.decode() if isinstance(name, bytes) else str(name), roofline.limits(device)
 
 
 def commit() -> str:

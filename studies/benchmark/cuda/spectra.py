@@ -1,4 +1,4 @@
-"""Lyapunov spectra on a GPU: rnndyn, and a loop of PyTorch with a QR at each step, by `torch.vmap` for ensembles."""
+"""Lyapunov spectra on a GPU: rnndyn, and loops of PyTorch and CuPy with a QR at each step."""
 
 from studies.benchmark import peers
 from studies.benchmark.cuda import peers as passes
@@ -19,7 +19,7 @@ class Rnndyn(peers.Rnndyn):
 
 
 class Torch(passes.Torch):
-    """A loop over steps."""
+    """A loop over steps; an ensemble by `torch.vmap`."""
 
     @classmethod
     def load(cls, W, h, Q, steps) -> Work:
@@ -44,6 +44,35 @@ class Torch(passes.Torch):
         return spectra(spectrum, lambda: spectrum(COMPARED))
 
 
-PEERS = {"rnndyn": Rnndyn, "torch": Torch}
+class Cupy:
+    """A loop over steps; an ensemble by stacked matrices."""
+
+    @staticmethod
+    def use(threads: int) -> None:
+        """Its work is the GPU's."""
+
+    @staticmethod
+    def library():
+        import cupy
+
+        return cupy
+
+    @classmethod
+    def load(cls, W, h, Q, steps) -> Work:
+        cupy = cls.library()
+        weights, first, frames = map(cupy.asarray, (W, h, Q))
+
+        def spectrum(steps=steps):
+            state, frame, logs = first[:, :, None], frames, 0.0
+            for _ in range(steps):
+                state = cupy.tanh(weights @ state)
+                frame, R = cupy.linalg.qr((1 - state * state) * (weights @ frame))
+                logs = logs + cupy.log(cupy.abs(cupy.diagonal(R, axis1=1, axis2=2)))
+            return cupy.asnumpy(logs / steps)
+
+        return spectra(spectrum, lambda: spectrum(COMPARED))
+
+
+PEERS = {"rnndyn": Rnndyn, "torch": Torch, "cupy": Cupy}
 
 __all__ = ["PEERS", "SETTINGS", "problem"]

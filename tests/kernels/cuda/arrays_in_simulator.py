@@ -11,27 +11,42 @@ from rnndyn.kernels.cuda import device
 if not device.SIMULATED:
     pytest.skip("test_simulator.py runs it", allow_module_level=True)
 
+from rnndyn import arrays_cuda  # noqa: E402
 from rnndyn.kernels.cuda.finite import first_bad  # noqa: E402
+from rnndyn.kernels.cuda.pack import turned  # noqa: E402
+from rnndyn.kernels.cuda.rows import taken  # noqa: E402
 
 B, T, I = 2, 3, 2
 
 
+class Traffic:
+    """Shapes of all arrays that go to the device, and of those that come back."""
+
+    def __init__(self):
+        self.there, self.back = [], []
+
+    def __iter__(self):
+        yield from self.there + self.back
+
+    def clear(self):
+        self.__init__()
+
+
 @pytest.fixture
 def moved(monkeypatch):
-    """Shapes of all arrays that go to the device or come back."""
-    shapes, there, back = [], device.cuda.to_device, type(device.cuda.to_device(np.zeros(1))).copy_to_host
+    traffic, there, back = Traffic(), device.cuda.to_device, type(device.cuda.to_device(np.zeros(1))).copy_to_host
 
     def to_device(array):
-        shapes.append(np.shape(array))
+        traffic.there.append(np.shape(array))
         return there(array)
 
     def copy_to_host(array, *given):
-        shapes.append(tuple(array.shape))
+        traffic.back.append(tuple(array.shape))
         return back(array, *given)
 
     monkeypatch.setattr(device.cuda, "to_device", to_device)
     monkeypatch.setattr(type(there(np.zeros(1))), "copy_to_host", copy_to_host)
-    return shapes
+    return traffic
 
 
 def data(net, rng):
@@ -81,6 +96,57 @@ def test_training_on_all_sequences_leaves_them_there(moved, rng):
     here, _ = rd.train(net, x, y, steps=2)
     for trained in (there, batched):
         np.testing.assert_allclose(trained.W_hh, here.W_hh, rtol=0, atol=1e-13)
+
+
+@pytest.mark.parametrize("batch_size", [None, 2])
+@pytest.mark.parametrize("layers", [1, 2])
+def test_training_sends_data_once_and_weights_once_a_step(layers, batch_size, moved, rng):
+    net = rd.Elman.random(3, I, rng=0) if layers == 1 else rd.Stack.random(3, I, layers=2, rng=0)
+    (x, y), (other, wanted) = ((rng.standard_normal((n, T, I)), rng.standard_normal((n, T, 3))) for n in (3, 4))
+    options = {"steps": 3, "batch_size": batch_size, "rng": 0, "validation": (other, wanted)}
+    there, history = rd.train(net, x, y, device="cuda", **options)
+    assert [moved.there.count(shape) for shape in (x.shape, other.shape)] == [1, 1]
+    assert (2, T, I) not in moved  # a batch
+    # Recurrent weights of the first network and of that after each step, which the validation sees first.
+    assert moved.there.count((1, 1, 3, 3)) == 4 * (1 if layers == 1 else 3)
+    here, expected = rd.train(net, x, y, **options)
+    np.testing.assert_allclose(history.validation_loss, expected.validation_loss, rtol=1e-13)
+    for name, array in here.arrays().items():
+        np.testing.assert_allclose(there.arrays()[name], array, rtol=0, atol=1e-13)
+
+
+def test_data_that_take_too_much_memory_are_sent_at_each_step(moved, rng, monkeypatch):
+    net = rd.Elman.random(3, I, rng=0)
+    x, _, y = data(net, rng)
+    monkeypatch.setattr(arrays_cuda, "free_bytes", lambda: 2 * x.nbytes - 1)
+    rd.train(net, x, y, steps=3, device="cuda")
+    assert moved.there.count(x.shape) == 3
+    monkeypatch.setattr(arrays_cuda, "free_bytes", lambda: 2 * x.nbytes)
+    moved.clear()
+    rd.train(net, x, y, steps=3, device="cuda")
+    assert moved.there.count(x.shape) == 1
+
+
+def test_layers_hand_on_their_states_and_slopes_there(moved, rng):
+    net = rd.Stack([rd.LSTM.random(4, I, rng=0), rd.Elman.random(3, 4, rng=1)])
+    x, s0, y = data(net, rng)
+    value, gradients = rd.value_and_grad(net, x, y, initial_state=s0, device="cuda")
+    assert not {(B, T, 4), (B, T + 1, 2, 4)} & set(moved) and (B, T + 1, 1, 3) in moved.back
+    expected, by_hand = rd.value_and_grad(net, x, y, initial_state=s0)
+    assert value == pytest.approx(expected, rel=1e-14)
+    for name, array in by_hand.arrays().items():
+        np.testing.assert_allclose(gradients.arrays()[name], array, rtol=0, atol=1e-14 * np.abs(array).max(initial=1))
+    moved.clear()
+    equal(rd.run(net, x, initial_state=s0, device="cuda"), rd.run(net, x, initial_state=s0))
+    assert (B, T, 4) not in moved and (B, T + 1, 2, 4) in moved.back
+
+
+def test_rows_are_taken_and_matrices_turned_there(rng):
+    x = rng.standard_normal((5, 4, 7))
+    rows = np.array([3, 0, 3])
+    np.testing.assert_array_equal(taken(device.cuda.to_device(x), rows, 3).copy_to_host(), x[rows, :3])
+    W = rng.standard_normal((2, 3, 5, 7))
+    np.testing.assert_array_equal(turned(device.cuda.to_device(W)).copy_to_host(), W.swapaxes(2, 3))
 
 
 @pytest.mark.parametrize("name", ["single", "shared", "lengths", "float32", "transposed", "stack", "pair"])

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import rnndyn as rd
 from rnndyn.kernels.cuda import device
 
 if not device.SIMULATED:
@@ -10,6 +11,7 @@ if not device.SIMULATED:
 
 from studies.benchmark import peers, spectra  # noqa: E402
 from studies.benchmark.cuda import peers as there  # noqa: E402
+from studies.benchmark.cuda import searches  # noqa: E402
 from studies.benchmark.run import check  # noqa: E402
 
 
@@ -27,3 +29,14 @@ def test_spectra():
     found = spectra.by_rnndyn(*given, checked=False, device="cuda")()
     expected = np.sort(spectra.Numpy.load(*given).calls["spectrum"]())[:, ::-1]
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)
+
+
+def test_searches():
+    """All points of a bistable network, from starts near each of them."""
+    net = rd.Elman(np.zeros((2, 1)), [[2.0, 0.1], [0.0, 0.5]], np.zeros(2))
+    starts = np.array([[1.1, 0.1], [0.1, -0.1], [-0.9, 0.0], [1.0, 0.0]])
+    programs = searches.Rnndyn, searches.FrontDoor, type("OnProcessor", (searches.Torch,), {"device": "cpu"})
+    for program in programs:
+        found = program.load(net, starts).results()
+        points = np.unique(found.round(9) + 0.0, axis=0)
+        assert len(points) == 3 and np.abs(np.tanh(points @ net.W_hh.T) - points).max() < 1e-8

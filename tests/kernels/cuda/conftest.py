@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 from threading import Lock
 
 import numpy as np
+import pytest
 
 
 def until_the_last_leaves(swapped):
@@ -49,3 +50,16 @@ if os.environ.get("NUMBA_ENABLE_CUDASIM"):
     kernel.swapped_cuda_module = until_the_last_leaves(kernel.swapped_cuda_module)
     kernelapi.FakeCUDAShared.array = shared_array
     sys.setswitchinterval(1e-5)  # its threads wait for one another all the time
+
+
+@pytest.fixture
+def poisoned(monkeypatch):
+    """Device memory is not zero at first."""
+    from rnndyn.kernels.cuda import device
+
+    make = device.cuda.device_array
+
+    def array(shape, dtype):
+        return device.cuda.to_device(np.full(make(shape, dtype).shape, np.nan, dtype))
+
+    monkeypatch.setattr(device.cuda, "device_array", array)

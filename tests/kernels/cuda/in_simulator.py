@@ -82,13 +82,7 @@ def test_single_precision(name, rng):
 
 
 @pytest.mark.parametrize("name", ["gru-before-keep", "lstm"])
-def test_nothing_is_read_before_it_is_written_and_states_need_not_fit_shared_memory(name, rng, monkeypatch):
-    make = device.cuda.device_array
-
-    def poisoned(shape, dtype):
-        return device.cuda.to_device(np.full(make(shape, dtype).shape, np.nan, dtype))
-
-    monkeypatch.setattr(device.cuda, "device_array", poisoned)
+def test_nothing_is_read_before_it_is_written_and_states_need_not_fit_shared_memory(name, rng, poisoned, monkeypatch):
     monkeypatch.setattr(device, "SHARED_BYTES", 0)
     compare(*draw(BY_NAME[name], rng))
 
@@ -175,6 +169,7 @@ def test_public_calls_go_through_a_small_device(rng, monkeypatch):
 
 def test_a_sequence_that_does_not_fit_is_an_error(rng, monkeypatch):
     net, x = rd.LSTM.random(3, 2, rng=0), rng.standard_normal((3, 4, 2))
+    assert net.cuda_layout.units == 3  # its weights are there already
     small(monkeypatch, 0)
     free(monkeypatch, 1e9)
     for call in (
@@ -203,7 +198,7 @@ def test_outer_adds_up_all_samples(chunks, rng):
 
 def test_affine_maps_each_row(rng):
     left, W, b = (rng.integers(-9, 9, shape).astype(float) for shape in ((5, 7), (3, 4), (4,)))
-    np.testing.assert_array_equal(passes_cuda.apply_affine(W, b, left, 2), left[:, 2:5] @ W + b)
+    np.testing.assert_array_equal(passes_cuda.apply_affine(W, b, left, 2).copy_to_host(), left[:, 2:5] @ W + b)
 
 
 # ---- the public calls --------------------------------------------------------------------------------------------
@@ -260,9 +255,27 @@ def test_auto_takes_the_device():
     assert rd.run(net, initial_state=[0.1, 0.2], steps=1).attrs["device"] == "cpu"
 
 
-def test_what_has_no_kernel_says_so(rng):
-    own = rd.Map(lambda s, x, p: 0.5 * s, 2)
-    for call in (lambda: rd.run(own, steps=2, device="cuda"), lambda: rd.lyapunov_spectrum(own, device="cuda")):
-        with pytest.raises(rd.DeviceError, match="device='cuda'.*use device='cpu'"):
-            call()
-    rd.run(own, steps=2)
+@pytest.mark.parametrize("name", ["map", "normalised", "within"])
+def test_what_has_no_kernel_says_so_and_auto_takes_the_processor(name, rng):
+    normalised = rd.LayerNormLSTM.random(2, 2, rng=0)
+    net = {
+        "map": rd.Map(lambda s, x, p: 0.5 * s + x, 2, input_size=2),
+        "normalised": normalised,
+        "within": rd.Stack([rd.Elman.random(2, 2, rng=0), normalised]),
+    }[name]
+    x, who = rng.standard_normal((2, 3, 2)), "Map" if name == "map" else "LayerNormLSTM"
+    calls = [rd.run, lambda net, x, device: rd.value_and_grad(net, x, x, device=device)]
+    if name != "map":
+        calls.append(lambda net, x, device: rd.train(net, x, x, steps=1, device=device)[1])
+    for call in calls:
+        with pytest.raises(rd.DeviceError, match=f"device='cuda': a {who} runs on the.*use device='cpu' or 'auto'"):
+            call(net, x, device="cuda")
+    for result in (calls[0](net, x, device="auto"), *(call(net, x, device="auto") for call in calls[2:])):
+        assert result.attrs["device"] == "cpu"
+    assert calls[1](net, x, device="auto")[0] == calls[1](net, x, device="cpu")[0]
+
+
+def test_what_is_no_network_is_told_so_first():
+    for call in (rd.run, rd.value_and_grad, rd.train):
+        with pytest.raises(TypeError, match="net is a int"):
+            call(3, *[None] * (call is not rd.run) * 2, device="auto")

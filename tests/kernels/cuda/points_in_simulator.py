@@ -26,17 +26,6 @@ FOUND = [case for case in OTHERS if case.name != "lstm-peephole"]
 ENOUGH, EPS = 1e-14, np.finfo(float).eps
 
 
-@pytest.fixture
-def poisoned(monkeypatch):
-    """Device memory is not zero at first."""
-    make = device.cuda.device_array
-
-    def array(shape, dtype):
-        return device.cuda.to_device(np.full(make(shape, dtype).shape, np.nan, dtype))
-
-    monkeypatch.setattr(device.cuda, "device_array", array)
-
-
 # ---- Newton's method -------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("case", FOUND, ids=lambda case: case.name)
 def test_the_steps_are_those_of_the_processor(case, rng, poisoned, monkeypatch):

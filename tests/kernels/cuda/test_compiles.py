@@ -67,6 +67,20 @@ def test_forward_compiles(cell, dtype, ptx):
 
 @needs_numba_cuda
 @every_dtype
+def test_inputs_may_be_a_view(dtype, ptx):
+    """Of the states of the layer below, or of some times of an array."""
+    from rnndyn.kernels.cuda.forward import forward
+    from rnndyn.kernels.cuda.product import outer
+    from rnndyn.kernels.cuda.steps import arrange
+
+    view, at, cell = types.Array(dtype, 3, "A"), types.int64, BY_NAME["lstm"].network(DRAWN, 2).cell
+    check(ptx(forward, packed(cell, dtype), view, *((dtype, axes) for axes in (4, 4, 4, 3, 2))), dtype)
+    check(ptx(arrange, view, at, (dtype, 3), at), dtype, computes=False)
+    check(ptx(outer, (dtype, 3), at, view, (dtype, 3), at, at), dtype)
+
+
+@needs_numba_cuda
+@every_dtype
 @every_trained_cell
 def test_backward_compiles(cell, dtype, ptx):
     from rnndyn.kernels.cuda.backward import backward
@@ -104,6 +118,16 @@ def test_the_search_for_bad_numbers_compiles(dtype, ptx):
 
 @needs_numba_cuda
 @every_dtype
+def test_what_moves_numbers_compiles(dtype, ptx):
+    from rnndyn.kernels.cuda.pack import turn
+    from rnndyn.kernels.cuda.rows import take
+
+    check(ptx(take, (dtype, 3), (types.int64, 1), (dtype, 3)), dtype, computes=False)
+    check(ptx(turn, (dtype, 3), (dtype, 3)), dtype, computes=False)
+
+
+@needs_numba_cuda
+@every_dtype
 @every_cell
 def test_derivatives_compile(cell, dtype, ptx):
     from rnndyn.kernels.cuda.tangent import derivatives
@@ -126,8 +150,34 @@ def test_newton_compiles(cell, ptx):
 
 @needs_numba_cuda
 @every_dtype
+@every_trained_cell
+def test_single_steps_compile(cell, dtype, ptx):
+    from rnndyn.kernels.cuda import steps
+
+    p, at = packed(cell, dtype), types.int64
+    s, a, l, m, g, trace, u, v, h, gq = ((dtype, axes) for axes in (4, 4, 4, 3, 3, 4, 4, 3, 2, 3))
+    computes = {"advance": (p, u, v, v, s, a, h, at, at, at), "retreat": (p, g, s, a, l, h, h, v, gq, trace, at, at)}
+    if any("m" in drive for drive in cell.drives):
+        computes |= {"send": (p, u, v, s, a, m, h, at, at, at), "receive": (p, g, s, a, l, h, v, trace, at, at)}
+    for name, arguments in computes.items():
+        check(ptx(getattr(steps, name), *arguments), dtype)
+    check(ptx(steps.begin, p, s, s, h, at), dtype, computes=False)
+
+
+@needs_numba_cuda
+@every_dtype
+def test_what_goes_to_the_products_compiles(dtype, ptx):
+    from rnndyn.kernels.cuda import steps
+
+    check(ptx(steps.arrange, (dtype, 3), types.int64, (dtype, 3), types.int64), dtype, computes=False)
+    check(ptx(steps.settle, (dtype, 4), (dtype, 2), types.int64), dtype)
+
+
+@needs_numba_cuda
+@every_dtype
 def test_products_compile(dtype, ptx):
-    from rnndyn.kernels.cuda.product import affine, outer
+    from rnndyn.kernels.cuda.product import affine, multiply, outer
 
     check(ptx(outer, (dtype, 3), types.int64, (dtype, 3), (dtype, 3), types.int64, types.int64), dtype)
     check(ptx(affine, (dtype, 2), types.int64, (dtype, 2), (dtype, 1), (dtype, 2)), dtype)
+    check(ptx(multiply, (dtype, 2), (dtype, 2), types.bool_, (dtype, 2)), dtype)

@@ -1,0 +1,52 @@
+"""The products of matrices in device memory: by cuBLAS where CuPy is installed, else by a kernel of our own."""
+
+import logging
+from contextlib import nullcontext
+from functools import cache, partial
+from importlib import import_module
+
+from numba import config
+
+from rnndyn.kernels.cuda.device import SIMULATED, first_line
+from rnndyn.kernels.cuda.product import BLOCK, TILE, multiply
+
+log = logging.getLogger("rnndyn")
+
+
+@cache
+def cupy():
+    """Module ``cupy`` where it can multiply, else None."""
+    if SIMULATED:
+        return None
+    try:
+        found = import_module("cupy")
+        found.matmul(found.ones((2, 2)), found.ones((2, 2)))  # its libraries are loaded here
+    except Exception as fault:  # whatever a broken installation raises, there is a kernel without it
+        log.info("wide networks on a GPU go without cuBLAS: CuPy cannot be used (%s)", first_line(fault))
+        return None
+    return found
+
+
+def on_stream():
+    """Context in which the library works on the stream of our kernels, Numba's default."""
+    found = cupy()
+    if found is None:
+        return nullcontext()
+    streams = found.cuda.Stream
+    return streams.ptds if config.CUDA_PER_THREAD_DEFAULT_STREAM else streams.null
+
+
+def product(left, right, out, *, transposed=False):
+    """Launch of ``out = left right``, or ``left right'``, of contiguous matrices in device memory.
+
+    Returns
+    -------
+    callable
+        Without arguments; each call forms the product of what the matrices then hold, and does not wait for it.
+    """
+    found = cupy()
+    if found is not None:
+        left, right, out = map(found.asarray, (left, right, out))  # views
+        return partial(found.matmul, left, right.T if transposed else right, out=out)
+    grid = tuple(-(-size // BLOCK) for size in out.shape)
+    return lambda: multiply[grid, (TILE, TILE)](left, right, transposed, out)
