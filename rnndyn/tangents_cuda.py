@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import numpy as np
 
+from rnndyn.kernels.cuda import frame_steps, library
 from rnndyn.kernels.cuda.device import cuda, on_device, room_for, spilled_numbers, threads_for
 from rnndyn.kernels.cuda.frames import grow, room_numbers
 from rnndyn.kernels.cuda.memory import fits, free_bytes, in_tiles
 from rnndyn.kernels.cuda.pack import arrays, layout
 from rnndyn.passes_cuda import forward_bytes, room_for_derivatives, run_through
 from rnndyn.tangents import Course, inputs_at
-from rnndyn.wide_cuda import place
+from rnndyn.wide_cuda import grid_of, place
 
 RESOLVED = 4.0  # times S eps: the part of its length that a column must keep for its growth to be told from rounding
 KEPT = 0.5  # of the squared length of each column, for a sweep to be the last: of [giraud2005]_
+WORTH_LIBRARY = 1 << 16  # numbers of a frame, from which on a library's launches are the lesser cost
 
 
 class DeviceStretch:
@@ -105,8 +107,8 @@ class DeviceFrames:
 
     def __init__(self, Q):
         self.Q, self.columns = np.array(Q, order="C"), Q.shape[2]
-        eps = np.finfo(Q.dtype).eps
-        self.limits = cuda.to_device(np.array([0, (RESOLVED * Q.shape[1] * eps) ** 2, KEPT, np.inf], Q.dtype))
+        self.resolved = (RESOLVED * Q.shape[1] * np.finfo(Q.dtype).eps) ** 2
+        self.limits = cuda.to_device(np.array([0, self.resolved, KEPT, np.inf], Q.dtype))
         if 3 * Q.nbytes <= free_bytes():
             fits(self._hold)
 
@@ -159,7 +161,8 @@ class DeviceFrames:
     def _bytes(self, made, size, windows):
         """Device memory that a frame takes beside the tape while it is pushed, if it is not there already."""
         held = 2 if isinstance(self.Q, np.ndarray) else 1
-        numbers = (2 + held) * size + made.units * (made.m[1] > 0) + 2 + windows
+        driven = made.gates if self._wide(made) else 0
+        numbers = (2 + held) * size + made.units * ((made.m[1] > 0) + driven) + 2 + windows
         derivatives = (made.states + 1) * (made.states + made.gates) * made.units
         spilled = spilled_numbers(room_numbers(self.columns), made.dtype)
         return (numbers * self.columns + derivatives + spilled) * made.dtype.itemsize
@@ -172,7 +175,12 @@ class DeviceFrames:
         pushed, before = (cuda.device_array(Q.shape, made.dtype) for _ in range(2))
         rates = cuda.device_array((count, made.units if made.m[1] else 0, columns), made.dtype)
         squares = cuda.device_array((count, 2, columns), made.dtype)
-        here = np.ascontiguousarray(growth[:, rows]), done[rows], np.zeros(count, np.bool_)
+        here = np.ascontiguousarray(growth[:, rows]), done[rows].copy(), np.zeros(count, np.bool_)
+        if len(stretch.s) == 1 and self._wide(made):
+            self._push_wide(made, s, a, D, Q, pushed, before, *here, interval)
+            if isinstance(self.Q, np.ndarray):
+                self.Q[rows] = Q.copy_to_host()
+            return here
         found, counted, lost = map(cuda.to_device, here)
         bytes_shared, spilled = room_for(count, room_numbers(columns), made.dtype)
         grow[count, threads_for(made.units * columns), 0, bytes_shared](
@@ -182,3 +190,48 @@ class DeviceFrames:
         if isinstance(self.Q, np.ndarray):
             self.Q[rows] = Q.copy_to_host()
         return found.copy_to_host(), counted.copy_to_host(), lost.copy_to_host()
+
+    def _wide(self, made):
+        """Whether a library takes a frame of such a network."""
+        return made.states * made.units * self.columns >= WORTH_LIBRARY and library.cupy() is not None
+
+    def _push_wide(self, made, s, a, D, Q, pushed, before, growth, done, lost, interval):
+        """As :func:`rnndyn.kernels.cuda.frames.grow`, a frame after the other, by products and QR of a library.
+
+        The processor looks at each window once: at the diagonal of its factor.
+        """
+        p, units, k = made.weights, made.units, self.columns
+        (_, by_states), (_, by_rates) = made.h, made.m
+        u, v = (cuda.device_array((count, units, k), made.dtype) for count in (by_states, by_rates))
+        rates = cuda.device_array((units if by_rates else 0, k), made.dtype)
+        grid, (threads, steps) = grid_of(units, k), (threads_for(units), a.shape[1])
+        of_rates = through(p.W_mT, rates, v)
+        with library.on_stream():
+            for r, frame in enumerate(Q[r] for r in range(len(Q))):
+                of_states = through(p.W_hT, frame[:units], u)
+                for w in range(done[r], len(growth)):
+                    before[r].copy_to_device(frame)
+                    for t in range(w * interval, min((w + 1) * interval, steps)):
+                        frame_steps.derive[1, threads](p, s, a, D, r, t)
+                        of_states()
+                        if by_rates:
+                            frame_steps.send[grid](p, D, Q, r, u, rates)
+                            of_rates()
+                        frame_steps.combine[grid](p, D, Q, r, u, v, pushed)
+                        frame.copy_to_device(pushed[r])
+                    growth[w, r], squares = library.orthonormalise(frame)
+                    kept = growth[w, r].astype(np.float64) ** 2
+                    if not (np.isfinite(kept) & (kept > self.resolved * squares)).all():
+                        growth[w, r] = 1
+                        frame.copy_to_device(before[r])
+                        lost[r] = True
+                        break
+                    done[r] = w + 1
+
+
+def through(W, values, out):
+    """Launch of ``out = W values`` for each pre-activation of ``W`` (network, pre-activation, unit, column)."""
+    if not W.size:
+        return lambda: None
+    _, count, units, width = W.shape
+    return library.product(W.reshape(count * units, width), values, out.reshape(count * units, out.shape[2]))

@@ -117,11 +117,13 @@ def lyapunov_spectrum(
     tangent vector by as much, so it does not add up over the run. Small runs go step by step through NumPy. On a GPU
     one block of threads takes one trajectory of one network, and modified Gram-Schmidt is repeated until no vector
     loses more than 30 % of its length: an R_ii has a relative error of about S eps ||J q_i|| / R_ii, as by
-    Householder's QR, which decides where that exceeds 1/4. The sum rule is checked in about 64 windows there. No GPU
-    has run this yet: the kernels are compiled without one, and compared with the processor's in a simulator. Cost per
-    step: O(S^2 k) for the tangents, O(S k^2) for the QR; memory O(S k), whatever the number of steps. A linear network
-    has a constant Jacobian: its exponents are ln |eig W_hh| and no run is made. In other networks at rest, exponents of
-    complex pairs converge as 1/steps only.
+    Householder's QR, which decides where that exceeds 1/4. Where CuPy is installed, frames of 65 536 numbers or more of
+    a single network go by products of cuBLAS and Householder's QR of cuSOLVER instead, one trajectory after the other.
+    The sum rule is checked in about 64 windows there. No GPU has run this yet: the kernels are compiled without one,
+    and compared with the processor's in a simulator, with NumPy in the place of CuPy. Cost per step: O(S^2 k) for the
+    tangents, O(S k^2) for the QR; memory O(S k), whatever the number of steps. A linear network has a constant
+    Jacobian: its exponents are ln |eig W_hh| and no run is made. In other networks at rest, exponents of complex pairs
+    converge as 1/steps only.
 
     Examples
     --------

@@ -1,4 +1,7 @@
-"""The products of matrices in device memory: by cuBLAS where CuPy is installed, else by a kernel of our own."""
+"""Algebra of large matrices in device memory: cuBLAS and cuSOLVER where CuPy is installed.
+
+For products there is a kernel of our own as well; what a factorisation is done by without CuPy is its caller's affair.
+"""
 
 import logging
 from contextlib import nullcontext
@@ -50,3 +53,22 @@ def product(left, right, out, *, transposed=False):
         return partial(found.matmul, left, right.T if transposed else right, out=out)
     grid = tuple(-(-size // BLOCK) for size in out.shape)
     return lambda: multiply[grid, (TILE, TILE)](left, right, transposed, out)
+
+
+def orthonormalise(Q):
+    """Put orthonormal columns into the place of a matrix, by Householder's QR of cuSOLVER; only with CuPy.
+
+    Parameters
+    ----------
+    Q : device array, shape (row, column)
+        The matrix.
+
+    Returns
+    -------
+    growth, squares : ndarrays, shape (column,)
+        On the host: ``|R_jj|``, and the squares of the lengths that the columns had.
+    """
+    found = cupy()
+    here = found.asarray(Q)  # a view
+    here[...], R = found.linalg.qr(here)
+    return found.asnumpy(found.abs(found.diagonal(R))), found.asnumpy((R * R).sum(axis=0))

@@ -110,6 +110,18 @@ def test_frames_compile(cell, dtype, ptx):
 
 @needs_numba_cuda
 @every_dtype
+@every_cell
+def test_steps_of_wide_frames_compile(cell, dtype, ptx):
+    from rnndyn.kernels.cuda.frame_steps import combine, derive, send
+
+    p, D, at, frames = packed(cell, dtype), local_derivatives(dtype), types.int64, (dtype, 3)
+    check(ptx(derive, p, (dtype, 4), (dtype, 4), D, at, at), dtype, computes=False)  # slopes may be constants
+    check(ptx(send, p, D, frames, at, (dtype, 3), (dtype, 2)), dtype)
+    check(ptx(combine, p, D, frames, at, (dtype, 3), (dtype, 3), frames), dtype)
+
+
+@needs_numba_cuda
+@every_dtype
 def test_the_search_for_bad_numbers_compiles(dtype, ptx):
     from rnndyn.kernels.cuda.finite import find
 

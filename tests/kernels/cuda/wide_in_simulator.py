@@ -19,8 +19,9 @@ from rnndyn.networks.masked import masked
 if not device.SIMULATED:
     pytest.skip("test_simulator.py runs it", allow_module_level=True)
 
-from rnndyn import passes, passes_cuda, wide_cuda  # noqa: E402
+from rnndyn import passes, passes_cuda, tangents_cuda, wide_cuda  # noqa: E402
 from rnndyn.kernels.cuda import library  # noqa: E402
+from rnndyn.tangents import course  # noqa: E402
 
 # A GRU that writes has the cell of one that keeps, with other weights; nothing goes from unit to unit in the last two.
 RECURRENT = [c for c in CASES if not c.name.endswith("write") and not c.name.startswith(("qrnn", "sru"))]
@@ -171,8 +172,9 @@ def test_which_networks_go_by_products(monkeypatch):
 def stand_in(monkeypatch, matmul):
     """NumPy in the place of CuPy: the simulator's arrays are NumPy's."""
     streams = SimpleNamespace(null=nullcontext(), ptds=None)
-    found = SimpleNamespace(asarray=lambda array: array._ary, matmul=matmul, cuda=SimpleNamespace(Stream=streams))
-    monkeypatch.setattr(library, "cupy", lambda: found)
+    own = {"asarray": lambda array: array._ary, "matmul": matmul, "cuda": SimpleNamespace(Stream=streams)}
+    same = {"linalg": np.linalg, "abs": np.abs, "diagonal": np.diagonal, "asnumpy": np.array}
+    monkeypatch.setattr(library, "cupy", lambda: SimpleNamespace(**own, **same))
 
 
 @pytest.mark.parametrize("name", SOME)
@@ -191,6 +193,75 @@ def test_by_a_library(name, rng, poisoned, monkeypatch):
     compare(net, *sequences(net, rng, 2, 2))
     rated = 2 if net.cuda_layout.m[1] else 1
     assert len(calls) == 1 + 2 * rated + 2 * rated
+
+
+@pytest.fixture
+def frames_by_a_library(monkeypatch):
+    """Shapes of the matrices that were factorised."""
+    calls, decompose = [], library.orthonormalise
+
+    def counted(Q):
+        calls.append(Q.shape)
+        return decompose(Q)
+
+    stand_in(monkeypatch, lambda left, right, out: np.matmul(left, right, out=out))
+    monkeypatch.setattr(tangents_cuda, "WORTH_LIBRARY", 0)
+    monkeypatch.setattr(library, "orthonormalise", counted)
+    return calls
+
+
+# Units of a rectifier that rest leave nothing of some directions.
+SMOOTH = [c for c in CASES if c.smooth and not c.name.endswith("write")]
+
+
+@pytest.mark.parametrize("case", SMOOTH, ids=lambda case: case.name)
+def test_frames_of_every_cell(case, rng, poisoned, frames_by_a_library):
+    """Two runs of a window of two steps and one of one; linear networks too, though no spectrum asks for theirs."""
+    net, x = case.network(rng, 3, 2, 0), rng.standard_normal((2, 3, 2))
+    Q = np.linalg.qr(rng.standard_normal((2, net.state_size, 2)))[0]
+    found = []
+    for device_name in ("cuda", "cpu"):
+        way = course([net], x, np.zeros((1, 2, net.state_size)), device_name)
+        frames, done = way.frames(Q), np.zeros(2, int)
+        growth, _, lost = frames.grow(way.stretch(3)[0], 2, done)
+        assert done.tolist() == [2, 2] and not lost.any()
+        found.append((growth, np.abs([frames.get(r) for r in range(2)])))
+    assert frames_by_a_library == [(net.state_size, 2)] * 4
+    for there, here in zip(*found, strict=True):  # condition of J below 1e3, three steps
+        np.testing.assert_allclose(there, here, rtol=1e-11, atol=1e-12)
+
+
+def test_spectra_by_a_library(rng, frames_by_a_library, monkeypatch):
+    """Frames that are held by the processor too, and an ensemble, whose networks are a block each."""
+    nets, x = [rd.GRU.random(3, 2, rng=n) for n in range(2)], rng.standard_normal((2, 4, 2))
+    options = {"steps": 3, "warmup": 1, "rng": 1}
+    for free in (tangents_cuda.free_bytes, lambda: 0):
+        monkeypatch.setattr(tangents_cuda, "free_bytes", free)
+        there, here = (rd.lyapunov_spectrum(nets[0], x, device=name, **options) for name in ("cuda", "cpu"))
+        np.testing.assert_allclose(there.exponent, here.exponent, rtol=0, atol=1e-12)
+    count = len(frames_by_a_library)
+    rd.lyapunov_spectrum(nets, x, device="cuda", **options)
+    assert len(frames_by_a_library) == count > 0
+
+
+def test_a_frame_that_a_library_cannot_resolve_stays_where_it_was(frames_by_a_library):
+    """The second column keeps 1e-16 of its length, which may be rounding; a window before it is resolved."""
+    W = np.array([[1.0, 1.0], [1.0, 1.0 + np.finfo(float).eps]])
+    net = rd.Elman(np.zeros((2, 0)), W, np.ones(2), activation="relu")
+    way = course([net], None, np.ones((1, 1, 2)), "cuda")
+    frames, done = way.frames(np.eye(2)[None]), np.zeros(1, int)
+    growth, _, lost = frames.grow(way.stretch(2)[0], 1, done)
+    assert lost.tolist() == [True] and done.tolist() == [0] and (growth == 1).all()
+    np.testing.assert_array_equal(frames.get(0), np.eye(2))
+    found = rd.lyapunov_spectrum(
+        rd.Elman(None, [[0.5, 0.0], [0.3, 0.0]], [1.0, 1.0], activation="relu"),
+        steps=3,
+        warmup=1,
+        rng=0,
+        qr_interval=1,
+        device="cuda",
+    )
+    np.testing.assert_allclose(found.exponent, [np.log(0.5), -np.inf], rtol=0, atol=1e-15)
 
 
 @pytest.mark.parametrize("transposed", [False, True])
