@@ -8,15 +8,10 @@ import numpy as np
 
 from rnndyn.devices import on_gpu
 from rnndyn.networks.base import Network
-from rnndyn.networks.compose import Bidirectional
+from rnndyn.networks.compose import looks_ahead
 from rnndyn.networks.encoder_decoder import EncoderDecoder, Source
 from rnndyn.networks.recurrent import CellNetwork
-from rnndyn.validate import as_array, as_integer, as_integers, is_on_gpu
-
-
-def looks_ahead(net):
-    """Whether a network, or one of its parts, reads sequences from their ends."""
-    return isinstance(net, Bidirectional) or any(looks_ahead(part) for part in net.parts().values())
+from rnndyn.validate import as_array, as_integer, as_integers, in_order, is_on_gpu
 
 
 def check_network(net):
@@ -159,7 +154,9 @@ def as_rows(net, state, input=None):
     lead : tuple of int
         The leading axes, whose product is n.
     """
-    # Leading axes are free, so only the last one is checked by name.
+    # Leading axes are free: only the last one has a name, and those of the input come as those of the state do.
+    state = in_order(state, ..., "state")
+    input = in_order(input, *getattr(state, "dims", ()), ..., "input")
     s = as_array(state, "state", dtype=net.dtype)
     if s.ndim == 0 or s.shape[-1] != net.state_size:
         raise ValueError(f"state has shape {s.shape}, wanted (..., state={net.state_size}): correct its shape")
@@ -233,11 +230,9 @@ def as_mask(mask, batch, steps, ends):
     """Weights (batch, time) of the steps in a loss, float64, or None where all count alike."""
     weight = None
     if mask is not None:
-        mask = np.asarray(on_processor(mask, "mask"))
-        mask = mask.astype(np.float64) if mask.dtype == bool else mask
-        weight = as_array(
-            mask, "mask", ("batch", "time"), sizes={"batch": batch, "time": steps}, dtype="float64", optional=("batch",)
-        )
+        dims, sizes = ("batch", "time"), {"batch": batch, "time": steps}
+        mask = on_processor(mask, "mask")
+        weight = as_array(mask, "mask", dims, sizes=sizes, dtype="float64", optional=("batch",), booleans=True)
         weight = np.broadcast_to(weight, (batch, steps))
     if ends is not None:
         inside = np.arange(steps) < ends[:, None]

@@ -7,7 +7,7 @@ import numpy as np
 from rnndyn import dynamics
 from rnndyn.frontdoor import as_sequences, check_network
 from rnndyn.losses.base import check_logits
-from rnndyn.networks.compose import Bidirectional
+from rnndyn.networks.compose import looks_ahead
 from rnndyn.readout import Readout
 from rnndyn.validate import as_generator, as_integer, as_integers, as_number
 
@@ -72,27 +72,26 @@ def generate(net, start, steps, *, temperature=1.0, initial_state=None, rng=None
 def check_writer(net):
     """Raise TypeError or ValueError unless the outputs of a network can be its next inputs."""
     check_network(net)
-    if isinstance(net, Bidirectional):
-        raise TypeError("net is a Bidirectional, which reads the future: it cannot wait for its own output")
+    if looks_ahead(net):
+        kind = type(net).__name__
+        raise TypeError(f"net is a {kind} that reads the future (Bidirectional): it cannot wait for its own output")
     if not net.output_size or net.input_size != net.output_size:
         numbers = f"{net.input_size} inputs and {net.output_size} outputs"
         raise ValueError(f"net has {numbers}: as many are wanted, to feed the outputs back")
 
 
 def symbols(net, temperature, rng):
-    """Return a function that draws a symbol (batch, output), one-hot, at each of some states (batch, state)."""
+    """Return a function that draws a symbol (batch, output), one-hot, at each of some hidden states (batch, unit)."""
 
-    def choose(states):
-        logits = (
-            Readout(net).sums(np.ascontiguousarray(dynamics.hidden_of(net, states[:, None])))[:, 0].astype(np.float64)
-        )
+    def choose(hidden):
+        logits = Readout(net).sums(np.ascontiguousarray(hidden[:, None]))[:, 0].astype(np.float64)
         drawn = np.argmax(logits + temperature * rng.gumbel(size=logits.shape), axis=1)
         return np.eye(logits.shape[1], dtype=net.dtype)[drawn]
 
     return choose
 
 
-def fed(net, x, given, own, choose):
+def fed(net, x, given, own, choose, taken=None, shown=None):
     """Run a network on inputs of which some are its own choice.
 
     Parameters
@@ -106,12 +105,14 @@ def fed(net, x, given, own, choose):
     own : ndarray of bool, shape (batch, time)
         Where the choice of the step before takes the place of the input; not at the first step.
     choose : callable
-        From states (batch, state) to inputs (batch, input).
+        From hidden states (batch, unit) to inputs (batch, input).
+    taken, shown : ndarray, optional
+        Factors (batch, time, input) of the inputs, and (batch, time, unit) of the hidden states that are chosen by.
 
     Returns
     -------
     x : ndarray, shape (batch, time, input)
-        The inputs that it saw.
+        The inputs, before their factors.
     chosen : ndarray, shape (batch, time, input)
         Its choice after each step.
     """
@@ -119,6 +120,7 @@ def fed(net, x, given, own, choose):
     for t in range(x.shape[1]):
         if t:
             x[:, t] = np.where(own[:, t, None], chosen[:, t - 1], x[:, t])
-        s = dynamics.step(net, s, np.ascontiguousarray(x[:, t]))
-        chosen[:, t] = choose(s)
+        s = dynamics.step(net, s, np.ascontiguousarray(x[:, t] if taken is None else x[:, t] * taken[:, t]))
+        hidden = dynamics.hidden_of(net, s)
+        chosen[:, t] = choose(hidden if shown is None else hidden * shown[:, t])
     return x, chosen

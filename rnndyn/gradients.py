@@ -18,17 +18,17 @@ from rnndyn.frontdoor import (
     as_truncation,
     as_window,
     check_network,
-    looks_ahead,
     on_processor,
 )
 from rnndyn.losses import SequenceLoss, as_loss
-from rnndyn.networks.compose import Stack
+from rnndyn.networks.compose import Stack, looks_ahead
 from rnndyn.networks.recurrent import CellNetwork
 from rnndyn.readout import Readout
 from rnndyn.records import Window, pull_start, record, sums_for
 from rnndyn.validate import is_on_gpu
 
 DATA = ("x", "s0", "steps", "targets", "weight", "lengths")
+FACTORS = ("taken", "shown")  # of the inputs (batch, time, input), and of the hidden states that the read-out sees
 
 
 def windows_of(steps, length, truncate):
@@ -71,15 +71,15 @@ def value_and_grad(
     loss : {"mse", "cross_entropy", "gaussian_nll", "mixture", "quantile", "ctc"}, Loss or callable
         ``"mse"``: sum over time and outputs of ``1/2 (y - target)^2``, mean over the batch. ``"cross_entropy"``: minus
         the log-probability of the targets, with the read-out's sums as logits, summed over time, mean over the batch;
-        so are the others, as `rnndyn.losses` says. A callable takes the outputs (B, T, O) and returns the value and its
-        derivative with respect to them.
+        so are the others, as `rnndyn.losses` says. A callable takes the outputs (B, T, O), zeros behind the ends of
+        sequences, and returns the value and its derivative with respect to them.
     initial_state : array_like, shape (B, S) or (S,), optional
         State before the first step; zeros by default.
     lengths : array_like of int, shape (B,), optional
         Where sequences end; later steps count for nothing, whatever they hold. For an :class:`EncoderDecoder` also a
         pair, of the source and of the inputs, either of them None.
     mask : array_like, shape (B, T) or (T,), optional
-        Weight of each step in the loss; numbers or booleans.
+        Weight of each step in the loss; numbers or booleans. Not with ``"ctc"`` or a callable.
     truncate : int or (int, int), optional
         Truncated backpropagation (Williams & Peng [williams1990]_): ``(k1, k2)`` goes back ``k2`` steps after every
         ``k1`` steps, for the losses of those ``k1``; ``k`` is ``(k, k)``.
@@ -130,10 +130,10 @@ def value_and_grad(
 class Problem:
     """One gradient: a network, its data, and the sums that the windows fill."""
 
-    def __init__(self, net, x, s0, steps, targets, loss, weight, lengths):
+    def __init__(self, net, x, s0, steps, targets, loss, weight, lengths, taken=None, shown=None):
         self.net, self.x, self.s0, self.steps, self.lengths = net, x, s0, steps, lengths
         self.targets, self.loss, self.weight = targets, loss, weight
-        self.shown = None  # factors (batch, time, unit) of the hidden states that the read-out sees
+        self.taken, self.shown = taken, shown
         self.readout = Readout(net)
 
     @classmethod
@@ -166,7 +166,7 @@ class Problem:
 
     def changed(self, **changes):
         """Problem with some of its arguments changed."""
-        return Problem(**{name: getattr(self, name) for name in ("net", "loss", *DATA)} | changes)
+        return Problem(**{name: getattr(self, name) for name in ("net", "loss", *DATA, *FACTORS)} | changes)
 
     def on_processor(self):
         """Problem whose data are on the processor, as it is needed to cut them into batches."""
@@ -187,6 +187,7 @@ class Problem:
         """Inputs of a window, contiguous but on a GPU."""
         whole = self.x is None or (start, stop) == (0, self.steps)
         x = self.x if whole else self.x[:, start:stop]
+        x = x if self.taken is None else x * self.taken[:, start:stop]
         return x if x is None or is_on_gpu(x) else np.ascontiguousarray(x)
 
     def starts(self, windows):

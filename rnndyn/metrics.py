@@ -1,10 +1,12 @@
-"""Metrics: how good answers are, in the units in which people compare them."""
+"""Metrics: how good answers are, in the units in which people compare them; DataArrays are matched by their dims."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from rnndyn.validate import as_array, as_integers
+from rnndyn.validate import as_array, as_integers, in_order
+
+ORDER = ("batch", "time", ..., "output")  # of the axes of DataArrays, as the results of the package have them
 
 
 def perplexity(logits, targets, *, mask=None):
@@ -36,6 +38,7 @@ def perplexity(logits, targets, *, mask=None):
     """
     from scipy.special import log_softmax
 
+    logits, targets, mask = _in_one_order(logits, targets, mask)
     logits = as_array(logits, "logits")
     if not logits.ndim:
         raise ValueError("logits is a number: an array (..., output) is wanted")
@@ -73,6 +76,7 @@ def accuracy(outputs, targets, *, mask=None):
     >>> accuracy([[0.1, 0.9], [0.8, 0.2]], [1, 1])
     0.5
     """
+    outputs, targets, mask = _in_one_order(outputs, targets, mask)
     outputs = as_array(outputs, "outputs")
     if not outputs.ndim:
         raise ValueError("outputs is a number: an array (..., output) is wanted")
@@ -106,6 +110,7 @@ def mean_absolute_error(outputs, targets, *, mask=None):
     >>> mean_absolute_error([[1.0], [2.0]], [[0.0], [4.0]])
     1.5
     """
+    outputs, targets, mask = _in_one_order(outputs, targets, mask)
     outputs, targets = _alike(outputs=outputs, targets=targets)
     return float(_mean(np.abs(outputs - targets).mean(axis=-1), mask))
 
@@ -144,6 +149,7 @@ def crps(mean, deviation, targets, *, mask=None):
     """
     from scipy.special import ndtr
 
+    mean, deviation, targets, mask = _in_one_order(mean, deviation, targets, mask)
     mean, deviation, targets = _alike(mean=mean, deviation=deviation, targets=targets)
     if not (deviation > 0).all():
         raise ValueError("deviation holds a value of 0 or less: positive standard deviations are wanted")
@@ -178,6 +184,7 @@ def coverage(lower, upper, targets, *, mask=None):
     >>> coverage([[0.0], [0.0]], [[1.0], [1.0]], [[0.5], [2.0]])
     0.5
     """
+    lower, upper, targets, mask = _in_one_order(lower, upper, targets, mask)
     lower, upper, targets = _alike(lower=lower, upper=upper, targets=targets)
     return float(_mean(((lower <= targets) & (targets <= upper)).mean(axis=-1), mask))
 
@@ -243,6 +250,13 @@ def character_error_rate(said, wanted):
     return sum(map(edit_distance, said, wanted)) / total
 
 
+def _in_one_order(first, *others):
+    """DataArrays with their axes in one order of names, that of the first if it has names; other arrays as they are."""
+    first = in_order(first, *ORDER)
+    order = (*first.dims, ...) if hasattr(first, "dims") else ORDER
+    return first, *(in_order(other, *order) for other in others)
+
+
 def _alike(**arrays):
     """Arrays (..., output) of real numbers, all of the shape of the first."""
     clean = [as_array(array, name, dtype="float64") for name, array in arrays.items()]
@@ -263,8 +277,7 @@ def _mean(values, mask):
     if mask is None:
         weights = np.ones(values.shape)
     else:
-        mask = np.asarray(mask)
-        weights = as_array(mask.astype(np.float64) if mask.dtype == bool else mask, "mask", dtype="float64")
+        weights = as_array(mask, "mask", dtype="float64", booleans=True)
         _check_shape(weights, "mask", values.shape)
         if (weights < 0).any():
             raise ValueError("mask holds a negative weight: weights of at least 0 are wanted")

@@ -249,7 +249,7 @@ def _(net: EncoderDecoder, given, adjoint, sums):
     blank = below = np.zeros_like(adjoint)
     states = forward(net.encoder, given.x, blank, int(stops[-1])) if len(stops) > 1 else blank[:, None]
     # Backward from end to end; where a source ends, the adjoint of its last state sets in.
-    for begin, stop in zip([0, *stops[:-1]][::-1], stops[::-1], strict=True):
+    for begin, stop in zip([0, *stops][-2::-1], stops[::-1], strict=True):
         below = np.where((given.ends == stop)[:, None], adjoint, below)
         s = np.ascontiguousarray(states[:, begin - 1]) if begin else blank
         tape = record(net.encoder, np.ascontiguousarray(given.x[:, begin:stop]), s, Window(begin, begin, stop), None)

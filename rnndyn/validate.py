@@ -28,6 +28,7 @@ def as_array(
     dtype: Any = None,
     optional: Sequence[str] = (),
     missing: bool = False,
+    booleans: bool = False,
 ) -> np.ndarray:
     """Finite, C-contiguous, native floating-point array from anything array-like.
 
@@ -50,6 +51,8 @@ def as_array(
         Those of `dims` that may be absent: leading axes, for instance ``("batch",)``.
     missing
         Let NaN pass as a missing value (infinities never pass).
+    booleans
+        Let False and True pass, as 0 and 1.
 
     Returns
     -------
@@ -60,7 +63,7 @@ def as_array(
     Raises
     ------
     TypeError
-        For booleans, complex numbers, strings, objects and masked values.
+        For complex numbers, strings, objects and masked values; for booleans unless they may pass.
     ValueError
         For wrong dimensions, wrong lengths, or values that are not finite.
 
@@ -73,7 +76,7 @@ def as_array(
     Traceback (most recent call last):
     ValueError: b_h holds nan at index (1,): every value must be finite; correct or remove it
     """
-    array = _numeric(_by_name(x, name, dims, optional), name)
+    array = _numeric(_by_name(x, name, dims, optional), name, "iub" if booleans else "iu")
     array = np.ascontiguousarray(array).reshape(array.shape)  # ascontiguousarray alone would give a number an axis
     if dims is not None:
         check_dims(array, name, dims, sizes, optional)
@@ -414,9 +417,38 @@ def as_generator(rng: Any, name: str = "rng") -> np.random.Generator:
     return np.random.default_rng(as_integer(rng, name, minimum=0))
 
 
+def in_order(x: Any, *dims: Any) -> Any:
+    """DataArray with its axes in an order of names, where ``...`` stands for all others; anything else as it is.
+
+    Parameters
+    ----------
+    x
+        What was passed.
+    *dims
+        Names, those that it lacks too.
+
+    Returns
+    -------
+    object
+        A DataArray, or `x`.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> in_order(xr.DataArray(np.zeros((2, 3, 4)), dims=("output", "trial", "time")), "time", ..., "output").shape
+    (4, 3, 2)
+    """
+    return x.transpose(*dims, missing_dims="ignore") if _has_names(x) else x
+
+
+def _has_names(x: Any) -> bool:
+    """Whether it is a DataArray, told by its attributes: xarray is not imported."""
+    return hasattr(x, "dims") and hasattr(x, "transpose") and hasattr(x, "values")
+
+
 def _by_name(x: Any, name: str, dims: Sequence[str] | None, optional: Sequence[str]) -> Any:
-    """Values of a DataArray (told by its attributes: xarray is not imported) in the order `dims`; or `x`."""
-    if not (hasattr(x, "dims") and hasattr(x, "transpose") and hasattr(x, "values")):
+    """Values of a DataArray in the order `dims`; or `x`."""
+    if not _has_names(x):
         return x
     if dims is None:
         return x.values
@@ -443,10 +475,10 @@ def _plain(x: Any, name: str) -> np.ndarray:
         raise TypeError(f"{name} cannot be read as an array ({reason}): pass a NumPy array") from error
 
 
-def _numeric(x: Any, name: str) -> np.ndarray:
-    """As an array of native float32 or float64."""
+def _numeric(x: Any, name: str, whole: str) -> np.ndarray:
+    """As an array of native float32 or float64; ``whole`` are the kinds of type that become float64."""
     array = _plain(x, name)
-    if array.dtype.kind in "iu":
+    if array.dtype.kind in whole:
         return array.astype(np.float64)
     if array.dtype.kind != "f":
         remedy = "convert it with .astype(float) if that is meant" if array.dtype.kind == "b" else "pass real numbers"

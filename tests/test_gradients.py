@@ -7,6 +7,7 @@ import naive
 import numba
 import numpy as np
 import pytest
+import xarray as xr
 from cases import BY_NAME, CASES, FAMILIES, SMOOTH, UNCOMPILED, bits, examples, relative_error
 from hypothesis import given
 from hypothesis import strategies as st
@@ -222,6 +223,36 @@ def test_a_callable_loss():
         assert relative_error(gradients.arrays()[name], array) <= 1e-13
 
 
+def test_a_callable_sees_zeros_behind_the_ends():
+    """So its value and its gradient do not depend on what is there, and fit together: those of the squared error."""
+    net, inputs, targets, _ = draw(BY_NAME["lstm"], 6, 2, 4, 5, 9)
+    lengths = [0, 3, 5, 2]
+    ended = np.where((np.arange(5) < np.array(lengths)[:, None])[:, :, None], targets, 0.0)
+
+    def half_square(outputs):
+        difference = outputs - ended
+        return 0.5 * np.sum(difference**2) / len(outputs), difference / len(outputs)
+
+    wanted, plain = rd.value_and_grad(net, inputs, targets, lengths=lengths)
+    value, gradients = rd.value_and_grad(net, inputs, None, loss=half_square, lengths=lengths)
+    assert value == pytest.approx(wanted, rel=1e-13)
+    for name, array in plain.arrays().items():
+        assert relative_error(gradients.arrays()[name], array) <= 1e-13
+    with pytest.raises(ValueError, match="mask with loss=.*which has no loss of single steps"):
+        rd.value_and_grad(net, inputs, None, loss=half_square, mask=np.ones((4, 5)))
+
+
+@pytest.mark.parametrize("kind", [float, bool])
+def test_a_mask_is_matched_by_the_names_of_its_dimensions(kind, rng):
+    """With as many sequences as steps a transposed one has the shape of the other."""
+    net, inputs, targets, _ = draw(BY_NAME["lstm"], 6, 2, 5, 5, 9)
+    mask = rng.integers(3, size=(5, 5)).astype(kind)
+    named = xr.DataArray(mask, dims=("batch", "time"))
+    wanted = rd.value_and_grad(net, inputs, targets, mask=mask)[0]
+    assert rd.value_and_grad(net, inputs, targets, mask=named.T)[0] == wanted
+    assert rd.value_and_grad(net, inputs, targets, mask=mask.T)[0] != wanted
+
+
 def test_one_sequence_without_a_batch_axis():
     net, inputs, targets, _ = draw(BY_NAME["gru-before-keep"], 6, 2, 1, 5, 9)
     value, gradients = rd.value_and_grad(net, inputs, targets)
@@ -281,6 +312,14 @@ def test_bad_input_is_named(fault):
         rd.value_and_grad(NET, inputs, targets, **keywords)
     message = str(caught.value)
     assert not [word for word in words if word not in message], message
+
+
+def test_a_jacobian_takes_states_by_name(rng):
+    s, x = rng.standard_normal((4, 3, 4)), rng.standard_normal((4, 3, 3))
+    state = xr.DataArray(s, dims=("batch", "time", "state")).transpose("state", "time", "batch")
+    input = xr.DataArray(x, dims=("batch", "time", "input")).transpose("time", "batch", "input")
+    wanted = rd.jacobian(NET, s, x).swapaxes(0, 1)  # in the order of the states: time, batch
+    assert bits(rd.jacobian(NET, state, input)) == bits(np.ascontiguousarray(wanted))
 
 
 @pytest.mark.parametrize("empty", [np.s_[:, :0], np.s_[:0]], ids=["no steps", "no sequences"])

@@ -1,5 +1,7 @@
 """Metrics against values worked out by hand, and what holds for all of them."""
 
+from functools import partial
+
 import mpmath
 import numpy as np
 import pytest
@@ -117,6 +119,30 @@ def test_data_arrays_are_taken(rng):
     mask = xr.DataArray(np.array([[True, True, False], [True, False, False]]), dims=("batch", "time"))
     for metric in (metrics.accuracy, metrics.perplexity):
         assert metric(outputs, targets, mask=mask) == metric(outputs.values, targets.values, mask=mask.values)
+
+
+@pytest.mark.parametrize("dims", [("batch", "time", "output"), ("trial", "when", "what")])
+def test_data_arrays_are_matched_by_the_names_of_their_dimensions(dims, rng):
+    """Those of the package also where the first array has no names: all axes are of one length, and no shape tells."""
+    first, second = (xr.DataArray(rng.standard_normal((4, 4, 4)), dims=dims) for _ in range(2))
+    labels = xr.DataArray(rng.integers(4, size=(4, 4)), dims=dims[:2])
+    mask = xr.DataArray(rng.random((4, 4)), dims=dims[:2])
+    # The sums of another order differ by rounding.
+    close = partial(np.isclose, rtol=1e-14)
+    turned = first.transpose(dims[1], dims[0], dims[2])
+    wanted = metrics.accuracy(first.values, labels.values, mask=mask.values)
+    assert close(metrics.accuracy(turned, labels, mask=mask.T), wanted)
+    assert close(metrics.perplexity(turned, labels.T, mask=mask), metrics.perplexity(first, labels, mask=mask))
+    plain = metrics.mean_absolute_error(first.values, second.values, mask=mask.values)
+    assert close(metrics.mean_absolute_error(turned, second.T, mask=mask), plain)
+    wide, scale = second + np.abs(first), np.abs(second)
+    inside = metrics.coverage(first.values, wide.values, second.values, mask=mask.values)
+    assert close(metrics.coverage(turned, wide.T, second, mask=mask.T), inside)
+    score = metrics.crps(first.values, scale.values, second.values)
+    assert close(metrics.crps(turned, scale.T, second), score)
+    if dims[0] == "batch":
+        assert close(metrics.accuracy(first.values, labels.T, mask=mask.T), wanted)
+        assert close(metrics.accuracy(first.T, labels, mask=mask), wanted)
 
 
 def test_metrics_do_not_depend_on_single_precision_sums(rng):

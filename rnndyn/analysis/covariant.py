@@ -22,7 +22,7 @@ from rnndyn.errors import check_device
 from rnndyn.progress import telling
 from rnndyn.schema import Status
 from rnndyn.tangents import course
-from rnndyn.validate import as_generator, as_integer, as_number
+from rnndyn.validate import as_generator, as_integer, as_number, in_order
 
 if TYPE_CHECKING:
     from xarray import Dataset
@@ -123,6 +123,7 @@ def covariant_lyapunov_vectors(
     plan = _plan(steps, warmup, tail, every, qr_interval)
     dt = as_number(time_step, "time_step", above=0)
     x, batched = front.sequences(nets[0], inputs)
+    initial_state = in_order(initial_state, "batch", "state")
     given = np.ndim(initial_state) == 2
     rows = len(x) if x is not None and batched else len(initial_state) if given else 1
     if x is not None:

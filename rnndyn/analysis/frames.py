@@ -7,6 +7,7 @@ A frame Q (B, S, k) is pushed by Jacobians, `J Q = Q' R`; the exponents are the 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -18,8 +19,8 @@ class Frame:
     ----------
     Q : (B, S, k)
         Orthonormal after `orthonormalise`.
-    spread
-        The largest spread of log R_ii over one step of any window, in nats.
+    spread, reach
+        The largest spread of log R_ii, and the largest of their sizes, over one step of any window, in nats.
     unresolved : (B,)
         Whether a window of several steps was so long that its smallest R_ii drowned in rounding.
     """
@@ -27,7 +28,8 @@ class Frame:
     def __init__(self, Q: np.ndarray) -> None:
         self.Q = Q
         self.eps = float(np.finfo(Q.dtype).eps)
-        self.spread = 0.0
+        self.room = float(np.log(np.finfo(Q.dtype).max)) / 4
+        self.spread = self.reach = 0.0
         self.taken = 0
         self.restart()
 
@@ -40,7 +42,8 @@ class Frame:
     def interval(self) -> int:
         """Steps until the next QR, so that no R_ii loses more than a quarter of the digits ([geist1990]_).
 
-        It grows from one by one step at a time, so that the spread is measured before it is relied on.
+        Nor do vectors grow or shrink by more than a quarter of the range of numbers, however alike they do. It grows
+        from one by one step at a time, so that the growth is measured before it is relied on.
 
         Returns
         -------
@@ -48,7 +51,29 @@ class Frame:
             1 to 100.
         """
         digits = -np.log(self.eps) / 4
-        return int(np.clip(digits / max(self.spread, 1e-3), 1, min(1 + self.taken, 100)))
+        steps = min(digits / max(self.spread, 1e-3), self.room / max(self.reach, 1e-3))
+        return int(np.clip(steps, 1, min(1 + self.taken, 100)))
+
+    def learn(self, logs: np.ndarray, steps: Any) -> np.ndarray:
+        """Take note of the growth in some windows.
+
+        Parameters
+        ----------
+        logs : (n, k)
+            Logarithms of R_ii; infinite ones do not count.
+        steps : int or (n,)
+            Lengths of the windows.
+
+        Returns
+        -------
+        (n,) array
+            The spread of each window.
+        """
+        spread = _spread(logs)
+        size = np.where(np.isfinite(logs), np.abs(logs), 0).max(axis=-1, initial=0.0)
+        self.spread = max(self.spread, float((spread / steps).max(initial=0.0)))
+        self.reach = max(self.reach, float((size / steps).max(initial=0.0)))
+        return spread
 
     def orthonormalise(self, pushed: np.ndarray, steps: int, jacobian: Callable[[], np.ndarray]) -> np.ndarray:
         """Replace the frame by the orthonormal basis of the pushed one.
@@ -72,7 +97,7 @@ class Frame:
         """
         Q, R = np.linalg.qr(pushed)
         diagonal = np.abs(np.einsum("...ii->...i", R)).astype(np.float64)
-        floor = self.eps * pushed.shape[-2] * np.linalg.norm(pushed, axis=(-2, -1))[:, None]
+        floor = self.eps * pushed.shape[-2] * _norm(pushed, (-2, -1))[:, None]
         small = diagonal <= floor
         if small.any():
             if steps == 1:
@@ -86,9 +111,7 @@ class Frame:
         self.Q = Q
         with np.errstate(divide="ignore"):
             logs = np.log(diagonal)
-        spread = _spread(logs)
-        self.spread = max(self.spread, float(spread.max(initial=0.0)) / steps)
-        self.unresolved |= (steps > 1) & (spread > -np.log(self.eps) / 2)
+        self.unresolved |= (steps > 1) & (self.learn(logs, steps) > -np.log(self.eps) / 2)
         return logs
 
     def dead(self) -> np.ndarray:
@@ -124,8 +147,15 @@ def vanishing(diagonal: np.ndarray, pushed: np.ndarray, J: np.ndarray, Q: np.nda
     """
     rank = np.minimum((J != 0).any(axis=-1).sum(axis=-1), (J != 0).any(axis=-2).sum(axis=-1))
     lacking = np.arange(diagonal.shape[-1]) >= rank[:, None]
-    size = np.linalg.norm(np.abs(J) @ np.abs(Q), axis=-2) + np.linalg.norm(pushed, axis=-2)
+    size = _norm(np.abs(J) @ np.abs(Q)) + _norm(pushed)
     return lacking, lacking | (diagonal <= 4 * float(np.finfo(Q.dtype).eps) * pushed.shape[-2] * size)
+
+
+def _norm(vectors: np.ndarray, axis: Any = -2) -> np.ndarray:
+    """2-norm whose squares do not leave the range of numbers."""
+    largest = np.abs(vectors).max(axis=axis, keepdims=True)
+    scale = np.where(largest > 0, largest, 1)
+    return np.squeeze(scale, axis) * np.linalg.norm(vectors / scale, axis=axis)
 
 
 def _spread(logs: np.ndarray) -> np.ndarray:

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from rnndyn.networks.base import Network
-from rnndyn.networks.compose import Bidirectional
+from rnndyn.networks.compose import Bidirectional, looks_ahead
 from rnndyn.networks.encoder_decoder import EncoderDecoder
 from rnndyn.networks.map import Map
-from rnndyn.validate import as_array, as_generator, as_integer
+from rnndyn.validate import as_array, as_generator, as_integer, in_order
 
 log = logging.getLogger("rnndyn")
 
@@ -44,8 +44,9 @@ def networks(net: Any) -> list[Network]:
             raise TypeError(f"{name} is a {type(one).__name__}: a network is wanted, or a list of networks")
         if isinstance(one, EncoderDecoder):
             raise TypeError(f"{name} is an EncoderDecoder, two systems one after the other: analyse its .decoder")
-        if isinstance(one, Bidirectional):
-            raise TypeError(f"{name} runs in both directions of time, so is no dynamical system: analyse its .forward")
+        if looks_ahead(one):
+            part = "its .forward" if isinstance(one, Bidirectional) else "its layers"
+            raise TypeError(f"{name} runs in both directions of time, so is no dynamical system: analyse {part}")
         if _kind(one) != _kind(nets[0]):
             raise ValueError(f"{name} is {one!r}, net[0] is {nets[0]!r}: an ensemble has one class, size and dtype")
     return nets
@@ -248,7 +249,7 @@ def trajectories_of(
     (B, T, I) array or None, int, bool
         The inputs, the number of sequences B, and whether the result has a batch dimension.
     """
-    rows = as_integer(trajectories, "trajectories", minimum=1)
+    rows, initial_state = as_integer(trajectories, "trajectories", minimum=1), in_order(initial_state, "batch", "state")
     x, batched = sequences(net, inputs)
     if x is not None and batched and rows not in (1, len(x)):
         raise ValueError(f"trajectories is {rows}, but inputs holds {len(x)} sequences: leave trajectories out")

@@ -171,14 +171,14 @@ class ByHouseholder:
         """End a window with a QR, or if that does not resolve it, with one at each step; the new frame comes back."""
         frame, steps = self.frame, len(window)
         bad = ~np.isfinite(pushed).all(axis=(-2, -1))
-        measure.diverged |= bad
         before = frame.Q, frame.zeros.copy(), frame.windows, frame.unresolved.copy()
         logs = frame.orthonormalise(np.where(bad[:, None, None], frame.Q, pushed), steps, lambda: window[-1])
-        if steps > 1 and not self.fixed and (frame.unresolved & ~before[3]).any():
+        if steps > 1 and not self.fixed and (bad | frame.unresolved & ~before[3]).any():
             frame.Q, frame.zeros, frame.windows, frame.unresolved = before
             for matrices in window:
                 self._close(matrices @ frame.Q, [matrices], measure)
             return frame.Q
+        measure.diverged |= bad
         measure.add(logs[None], np.array([steps]))
         if measure.complete:
             with np.errstate(divide="ignore", invalid="ignore"):
@@ -243,9 +243,7 @@ class ByTiles:
         logs[usual] = np.log(growth[usual].astype(np.float64))
         lengths = np.full(windows, interval)
         lengths[-1] = stretch.steps - interval * (windows - 1)
-        spread = logs[usual].max(axis=-1) - logs[usual].min(axis=-1)
-        per_step = spread / np.broadcast_to(lengths[:, None], usual.shape)[usual]
-        self.judge.spread = max(self.judge.spread, float(per_step.max(initial=0.0)))
+        self.judge.learn(logs[usual], np.broadcast_to(lengths[:, None], usual.shape)[usual])
         measure.unresolved[:] |= ((interval > 1) & self._too_wide(logs, usual)).any(axis=0)
         return logs, lengths
 

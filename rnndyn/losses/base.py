@@ -97,14 +97,17 @@ class Called(SequenceLoss):  # numpydoc ignore=PR01
     """A caller's own loss, ``function(outputs) -> (value, d value / d outputs)``."""
 
     function: Callable
+    masks = False
 
     def targets(self, net, targets, batch, steps, lengths):
         """No targets: the function has its own."""
         return None
 
     def whole(self, z, targets, activation, lengths):
-        """Value, and dL/dz (batch, time, output)."""
+        """Value, and dL/dz (batch, time, output); behind the end of a sequence the function sees zeros."""
         y = activate(z, activation)
+        if lengths is not None:
+            y = np.where((np.arange(y.shape[1]) < lengths[:, None])[:, :, None], y, y.dtype.type(0))
         value, g = called(self.function, y)
         return value, pull_activation(g, y, activation)
 

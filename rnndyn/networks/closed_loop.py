@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from rnndyn.networks.base import Network, network
-from rnndyn.networks.compose import Bidirectional
+from rnndyn.networks.compose import looks_ahead
+from rnndyn.networks.encoder_decoder import EncoderDecoder
 
 
 @network
@@ -50,8 +51,11 @@ class ClosedLoop(Network):  # numpydoc ignore=PR02
     def __post_init__(self) -> None:
         if not isinstance(self.net, Network):
             raise TypeError(f"net is a {type(self.net).__name__}: a network is wanted")
-        if isinstance(self.net, Bidirectional):
-            raise TypeError("net is a Bidirectional, which reads the future: it cannot wait for its own output")
+        if looks_ahead(self.net):
+            kind = type(self.net).__name__
+            raise TypeError(f"net is a {kind} that reads the future (Bidirectional): it cannot wait for its own output")
+        if isinstance(self.net, EncoderDecoder):
+            raise TypeError("net is an EncoderDecoder: close its decoder, EncoderDecoder(encoder, ClosedLoop(decoder))")
         if isinstance(self.net, ClosedLoop):
             raise TypeError("net is a ClosedLoop, which has no input left: pass the network that it is made of")
         inputs, outputs = self.net.input_size, self.net.output_size

@@ -323,6 +323,22 @@ class Bidirectional(Network):  # numpydoc ignore=PR02
         return f"Bidirectional({type(self.forward).__name__}, {type(self.backward).__name__}, {_sizes(self)})"
 
 
+def looks_ahead(net: Network) -> bool:
+    """Whether a network, or one of its parts, reads sequences from their ends.
+
+    Parameters
+    ----------
+    net
+        Any network.
+
+    Returns
+    -------
+    bool
+        Whether there is a `Bidirectional` in it: then it has no step in time.
+    """
+    return isinstance(net, Bidirectional) or any(looks_ahead(part) for part in net.parts().values())
+
+
 def _check_part(part: Any, name: str, *, refused: type) -> None:
     if not isinstance(part, Network):
         raise TypeError(f"{name} is a {type(part).__name__}: a network is wanted")

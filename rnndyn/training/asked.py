@@ -105,7 +105,7 @@ def as_curriculum(curriculum, problem):
         raise TypeError(f"curriculum is a {type(curriculum).__name__}: a function of the step is wanted, a schedule")
     if isinstance(problem.loss, SequenceLoss):
         raise ValueError(f"curriculum with loss={problem.loss!r}, which sees whole sequences: pass curriculum=None")
-    return lambda step: as_integer(int(curriculum(step)), "curriculum", minimum=1)
+    return lambda step: as_integer(int(as_number(curriculum(step), "curriculum")), "curriculum", minimum=1)
 
 
 def as_watch(watch):

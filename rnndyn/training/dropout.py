@@ -125,22 +125,28 @@ class Dropout:  # numpydoc ignore=PR02
         return net.replace(**net._part_fields(parts)) if parts else net
 
     def thin(self, problem, rng):
-        """Draw and apply the masks of inputs and outputs.
+        """Draw the masks of inputs and outputs.
 
         Parameters
         ----------
         problem : Problem
-            One batch; its inputs, and what its read-out sees, are changed.
+            One batch.
         rng : numpy.random.Generator
             Draws the masks.
+
+        Returns
+        -------
+        Problem
+            With the masks.
         """
-        net = problem.net
+        net, drawn = problem.net, {}
+        sizes = {"taken": (self.inputs, net.input_size), "shown": (self.outputs, net.hidden_size)}
         batch, times = len(problem.s0), 1 if self.variational else problem.steps
-        if self.inputs:
-            problem.x = problem.x * kept(rng, (batch, times, net.input_size), self.inputs, net.dtype)
-        if self.outputs:
-            mask = kept(rng, (batch, times, net.hidden_size), self.outputs, net.dtype)
-            problem.shown = np.broadcast_to(mask, (batch, problem.steps, net.hidden_size))
+        for name, (rate, width) in sizes.items():
+            if rate:
+                mask = kept(rng, (batch, times, width), rate, net.dtype)
+                drawn[name] = np.broadcast_to(mask, (batch, problem.steps, width))
+        return problem.changed(**drawn)
 
 
 def kept(rng, shape, rate, dtype):

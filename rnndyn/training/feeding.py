@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rnndyn.dynamics import outputs
 from rnndyn.generation import check_writer, fed, symbols
 from rnndyn.gradients import Problem
-from rnndyn.losses import CrossEntropy
+from rnndyn.losses import CrossEntropy, activate
+from rnndyn.readout import Readout
 from rnndyn.validate import as_number
 
 
@@ -24,8 +24,9 @@ class ScheduledSampling:  # numpydoc ignore=PR02
 
     For networks trained to predict their next input. Each step of each sequence has a coin of its own. Of a
     ``cross_entropy`` network the next input is a symbol drawn from its outputs, else the outputs themselves. After a
-    step that the mask leaves out, the input is always the true one. No gradient flows through what is fed back; for
-    that, train a :class:`rnndyn.ClosedLoop`.
+    step that the mask leaves out, the input is always the true one. With a `Dropout` what is fed back comes from the
+    network with its parts left out. No gradient flows through what is fed back; for that, train a
+    :class:`rnndyn.ClosedLoop`.
 
     Parameters
     ----------
@@ -60,7 +61,7 @@ class ScheduledSampling:  # numpydoc ignore=PR02
         chance = as_number(chance, "probability", minimum=0.0, maximum=1.0)
         net, own = problem.net, (rng.random(problem.x.shape[:2]) >= chance) & after(asked(problem))
         choose = symbols(net, self.temperature, rng) if isinstance(problem.loss, CrossEntropy) else _output(net)
-        return problem.changed(x=fed(net, problem.x, problem.s0, own, choose)[0])
+        return problem.changed(x=_fed(problem, own, choose)[0])
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,7 @@ class Reinforce:  # numpydoc ignore=PR02
     def __call__(self, problem, step, rng):
         """Problem whose gradient is the estimate for a batch of sequences drawn."""
         counts = asked(problem)
-        x, drawn = fed(problem.net, problem.x, problem.s0, after(counts), symbols(problem.net, 1.0, rng))
+        x, drawn = _fed(problem, after(counts), symbols(problem.net, 1.0, rng))
         labels = np.where(counts, drawn.argmax(axis=-1), problem.targets)
         rewards = self._rewards(labels, problem.targets)
         estimate = problem.changed(x=x, targets=labels, weight=self._advantage(rewards)[:, None] * counts)
@@ -161,6 +162,12 @@ def after(counts):
     return np.concatenate([np.zeros_like(counts[:, :1]), counts[:, :-1]], axis=1)
 
 
+def _fed(problem, own, choose):
+    """Inputs and choices, as `fed` gives them, of the network of a problem, with what it leaves out."""
+    return fed(problem.net, problem.x, problem.s0, own, choose, problem.taken, problem.shown)
+
+
 def _output(net):
-    """Return a function that gives the outputs at states (batch, state)."""
-    return lambda states: outputs(net, states[:, None])[:, 0]
+    """Return a function that gives the outputs at hidden states (batch, unit)."""
+    sums = Readout(net).sums
+    return lambda hidden: activate(sums(np.ascontiguousarray(hidden[:, None])), net.output_activation)[:, 0]

@@ -210,11 +210,9 @@ def _prepared(problem, done, rows, steps, dropout, feeding):
         net = net.with_arrays({name: m * arrays[name] for name, m in factors.items()})
     part = problem.part(net, rows, steps)
     if dropout is not None:
-        part = part.changed(net=dropout.masked(net, len(part.s0), masks))
-    if feeding is not None:
+        part = dropout.thin(part.changed(net=dropout.masked(net, len(part.s0), masks)), masks)
+    if feeding is not None:  # by the network with its parts left out, whose gradient it is
         part = feeding(part, done.step, np.random.default_rng([done.seed, done.step]))
-    if dropout is not None:
-        dropout.thin(part, masks)
     return part, factors
 
 

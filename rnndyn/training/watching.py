@@ -53,6 +53,8 @@ class Watch:  # numpydoc ignore=PR02
         probes = tuple(self.probes) if isinstance(self.probes, (list, tuple)) else (self.probes,)
         if not probes or not all(map(callable, probes)):
             raise TypeError(f"probes is {self.probes!r}: functions of a network are wanted, such as rnndyn.probes")
+        if not hasattr(self.at, "__len__"):
+            raise TypeError(f"at is {self.at!r}: a list of steps is wanted, such as [100]")
         if self.every is None and not len(self.at):
             raise ValueError("neither every nor at is given: pass one, or there is no step to look at")
         object.__setattr__(self, "probes", probes)

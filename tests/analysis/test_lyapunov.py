@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import xarray as xr
 from scipy.special import digamma, polygamma
 
 import rnndyn as rd
@@ -383,6 +384,40 @@ def test_tiny_but_exact_factors_are_kept_and_lost_rank_is_minus_infinity(rng):
     assert rd.lyapunov_from_jacobians(once @ np.triu(rng.random((20, 3, 3)) + 1)).exponent[2] == -np.inf
 
 
+@pytest.mark.parametrize("exponents", [(200, -200), (160, 0), (-170, -171)])
+def test_squares_of_factors_may_leave_the_range_of_numbers(exponents):
+    ds = rd.lyapunov_from_jacobians(np.tile(np.diag(10.0 ** np.array(exponents)), (20, 1, 1)))
+    assert np.allclose(ds.exponent, np.log(10) * np.array(exponents), rtol=1e-14) and ds.status == 0
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("gain", [1e-4, 1e-2])
+def test_growth_that_is_alike_in_all_directions_does_not_leave_the_range_of_numbers(gain, dtype, mover):
+    """At rest the Jacobian is the orthogonal matrix times the gain; its exponents are one, to rounding of the weights.
+
+    Single precision ends after some ten steps, and its last digits go before.
+    """
+    net = rd.Elman.random(4, gain=gain, recurrent="orthogonal", rng=0, dtype=dtype)
+    ds = rd.lyapunov_spectrum(net, k=3, steps=400, warmup=20, rng=0)
+    assert np.abs(ds.exponent - np.log(gain)).max() < 100 * np.finfo(dtype).eps and ds.status == 0
+
+
+@pytest.mark.parametrize("scale", [1e-10, 1e10])
+def test_matrices_of_any_scale(scale, rng):
+    J = scale * np.linalg.qr(rng.standard_normal((300, 3, 3)))[0]
+    ds = rd.lyapunov_from_jacobians(J)
+    assert np.allclose(ds.exponent, np.log(scale), rtol=1e-14) and ds.status == 0
+
+
+@pytest.mark.parametrize("analysis", [rd.lyapunov_spectrum, rd.covariant_lyapunov_vectors, rd.finite_time_exponents])
+def test_initial_states_are_matched_by_the_names_of_their_dimensions(analysis, rng):
+    s = rng.standard_normal((2, 3))
+    options = {"steps": 12, "warmup": 4, "rng": 0} | ({"window": 4} if analysis is rd.finite_time_exponents else {})
+    named = xr.DataArray(s, dims=("batch", "state")).T
+    found, wanted = (analysis(rd.GRU.random(3, rng=0), initial_state=given, **options) for given in (named, s))
+    assert found.exponent.equals(wanted.exponent)
+
+
 def test_too_rare_a_qr_is_reported(rng):
     J = rng.standard_normal((400, 8, 8)) * np.exp(-2 * np.arange(8))[:, None]
     good, rare = (rd.lyapunov_from_jacobians(J, qr_interval=n) for n in ("auto", 20))
@@ -479,6 +514,8 @@ def test_what_is_no_dynamical_system_is_refused():
     layer = rd.Elman.random(2, 1, rng=0)
     with pytest.raises(TypeError, match="both directions"):
         rd.lyapunov_spectrum(rd.Bidirectional(layer, layer))
+    with pytest.raises(TypeError, match="both directions.*analyse its layers"):
+        rd.lyapunov_spectrum(rd.Stack([rd.Bidirectional(layer, layer), rd.Elman.random(2, 4, rng=0)]))
     with pytest.raises(TypeError, match="a network is wanted"):
         rd.lyapunov_spectrum(np.eye(2))
     with pytest.raises(ValueError, match="empty"):

@@ -96,6 +96,16 @@ def test_as_an_object(rng, tmp_path):
         (rd.Elman.random(3, 2, rng=0), ValueError, "net has no read-out"),
         (rd.Elman.random(3, 2, 1, rng=0), ValueError, "net has 2 inputs and 1 outputs"),
         (rd.Bidirectional.random(3, 2, 2, rng=0), TypeError, "reads the future"),
+        (
+            rd.Stack([rd.Bidirectional.random(3, 2, rng=0), rd.Elman.random(3, 6, 2, rng=0)]),
+            TypeError,
+            "net is a Stack that reads the future",
+        ),
+        (
+            rd.EncoderDecoder(rd.Elman.random(3, 1, rng=0), rd.Elman.random(3, 2, 2, rng=0)),
+            TypeError,
+            r"close its decoder, EncoderDecoder\(encoder, ClosedLoop\(decoder\)\)",
+        ),
         (rd.ClosedLoop(rd.Elman.random(3, 2, 2, rng=0)), TypeError, "no input left"),
         (np.eye(2), TypeError, "net is a ndarray: a network is wanted"),
     ],

@@ -93,6 +93,14 @@ def test_ragged_sources_are_those_of_packed_sequences(rng):
                     assert relative_error(gradients.arrays()[f"{part}.{layer}.{ours}"], wanted) < 1e-12
 
 
+@pytest.mark.parametrize("lengths", [None, ([], [])])
+def test_no_sequences_cost_nothing(net, lengths):
+    value, gradients = rd.value_and_grad(
+        net, (np.zeros((0, 3, I)), np.zeros((0, 4, 1))), np.zeros((0, 4, O)), lengths=lengths
+    )
+    assert value == 0.0 and all((array == 0).all() for array in gradients.arrays().values())
+
+
 def test_training_takes_ragged_sources_along(rng):
     net, source, x, y = ragged(rng)
     alone = [rd.value_and_grad(net, (s[:n], a), b)[0] for s, n, a, b in zip(source, ENDS, x, y, strict=True)]

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from cases import BY_NAME, bits, relative_error
+from scipy.special import logsumexp
 
 import rnndyn as rd
 from rnndyn.gradients import Problem
@@ -32,8 +33,8 @@ def test_masks_of_inputs_and_outputs(variational, rng):
     net = rd.Elman.random(40, 30, 2, rng=0)
     problem = problem_of(net, rng)
     x = problem.x.copy()
-    rd.Dropout(inputs=0.5, outputs=0.25, variational=variational).thin(problem, rng)
-    for mask, scale in ((problem.x / x, 2.0), (problem.shown, 4 / 3)):
+    thinned = rd.Dropout(inputs=0.5, outputs=0.25, variational=variational).thin(problem, rng)
+    for mask, scale in ((thinned.inputs(0, 7) / x, 2.0), (thinned.shown, 4 / 3)):
         assert mask.shape[:2] == (3, 7) and np.allclose(mask[mask != 0], scale, rtol=1e-15)
         same_at_all_times = (mask == mask[:, :1]).all()
         assert same_at_all_times == variational
@@ -144,6 +145,45 @@ def test_one_step_is_that_of_autograd_under_the_same_masks(variational, checkpoi
         assert relative_error(step, parameter.grad.numpy()) <= 1e-12, name
     norm = np.sqrt(sum(float(parameter.grad.square().sum()) for parameter in p.values()))
     assert history.gradient_norm.item() == pytest.approx(norm, rel=1e-12)
+
+
+@pytest.mark.parametrize("variational", [True, False])
+@pytest.mark.parametrize("rewarded", [True, False])
+def test_what_is_fed_back_comes_from_the_network_with_its_parts_left_out(rewarded, variational, rng):
+    """By hand under the same masks: else the gradient would be of other outputs than those that were drawn.
+
+    Logits are so large that the likeliest symbol is certain.
+    """
+    net, seen = rd.Elman.random(9, 4, 4, gain=2.0, rng=0), []
+    net = net.replace(W_hy=1e4 * net.W_hy)
+    labels = rng.integers(4, size=(5, 9))
+    x, y = np.eye(4)[labels[:, :-1]], labels[:, 1:]
+    dropout = rd.Dropout(0.3, 0.4, 0.2, 0.1, variational)
+
+    def reward(symbols, targets):
+        seen.append(symbols)
+        return symbols.sum(axis=1)
+
+    feeding = rd.Reinforce(reward) if rewarded else rd.ScheduledSampling(0.0, temperature=0.0)
+    options = {"loss": "cross_entropy", "optimizer": rd.SGD(0.0), "steps": 1, "rng": 3}
+    history = rd.train(net, x, y, dropout=dropout, feeding=feeding, **options)[1]
+    seed, times = int(np.random.default_rng(3).integers(1 << 62)), 1 if variational else 8
+    draws = np.random.default_rng([seed, 0, 1])
+    kept(draws, (1, 9), 0.0, float)  # no mask for all sequences
+    single, units = kept(draws, (9, 9), 0.1, float), kept(draws, (5, 9), 0.2, float)
+    of_inputs, of_outputs = kept(draws, (5, times, 4), 0.3, float), kept(draws, (5, times, 9), 0.4, float)
+    h, drive, drawn, loss = np.zeros((5, 9)), x[:, 0], [], 0.0
+    for t in range(8):
+        at = 0 if variational else t
+        h = np.tanh((drive * of_inputs[:, at]) @ net.W_xh.T + (h * units) @ (net.W_hh * single).T + net.b_h)
+        z = (h * of_outputs[:, at]) @ net.W_hy.T + net.b_y
+        drawn.append(z.argmax(axis=1))
+        drive = np.eye(4)[drawn[-1]]
+        loss += (logsumexp(z, axis=1) - z[np.arange(5), y[:, t]]).mean()
+    if rewarded:
+        assert np.array_equal(seen[0], np.stack(drawn, axis=1))
+    else:
+        assert history.loss.item() == pytest.approx(loss, rel=1e-12)
 
 
 def test_the_mean_gradient_of_a_linear_loss_is_that_of_the_whole_network(rng):

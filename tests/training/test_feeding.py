@@ -381,6 +381,8 @@ def test_from_its_file_it_goes_on_to_the_same_bits(feeding, seed, tmp_path):
         (lambda: {"feeding": rd.Reinforce(len), "loss": "mse"}, ValueError, "targets"),
         (lambda: {"curriculum": 3}, TypeError, "curriculum is a int"),
         (lambda: {"curriculum": lambda step: 0}, ValueError, "curriculum"),
+        (lambda: {"curriculum": lambda step: None}, TypeError, "curriculum is None"),
+        (lambda: {"curriculum": lambda step: np.nan}, ValueError, "curriculum is nan"),
     ],
 )
 def test_bad_arguments_are_named(make, error, words):
@@ -395,6 +397,9 @@ def test_networks_that_cannot_write_are_refused():
             rd.train(net, x, x[:, :, :1], steps=1, feeding=feeding)
     with pytest.raises(ValueError, match="Reinforce with loss=MSE"):
         rd.train(writer(), np.zeros((2, 3, K)), np.zeros((2, 3, K)), steps=1, feeding=rd.Reinforce(len))
+    ahead = rd.Stack([rd.Bidirectional.random(3, 2, rng=0), rd.Elman.random(3, 6, 2, rng=0)])
+    with pytest.raises(TypeError, match="reads the future"):
+        rd.train(ahead, x, x, steps=1, feeding=rd.ScheduledSampling(0.5))
     with pytest.raises(TypeError, match="reads the future"):
         rd.generate(rd.Bidirectional.random(3, 2, 2, rng=0), [0], 3)
     with pytest.raises(ValueError, match="start has no symbols"):

@@ -80,6 +80,7 @@ def test_from_its_file_it_goes_on_to_the_same_history(tmp_path):
         (lambda: rd.Watch(gain), ValueError, "neither every nor at"),
         (lambda: rd.Watch(gain, every=0), ValueError, "every"),
         (lambda: rd.Watch(gain, at=(-1,)), ValueError, "at"),
+        (lambda: rd.Watch(gain, at=5), TypeError, "at is 5: a list of steps is wanted"),
         (lambda: gain, TypeError, "watch is a function"),
         (lambda: rd.Watch(lambda net: 1.0, every=1), TypeError, "a dict of numbers"),
         (lambda: rd.Watch(lambda net: {"loss": 1.0}, every=1), ValueError, "'loss', a name that is taken"),

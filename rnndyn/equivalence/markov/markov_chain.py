@@ -14,7 +14,7 @@ from rnndyn.equivalence.markov.ngram import NGram
 from rnndyn.errors import check_device
 from rnndyn.networks.base import Network
 from rnndyn.schema import Status
-from rnndyn.validate import as_generator, as_integer, as_integers
+from rnndyn.validate import as_generator, as_integer, as_integers, in_order
 
 if TYPE_CHECKING:
     from xarray import Dataset
@@ -139,6 +139,7 @@ def _run(net: Network, inputs, steps, warmup, initial_state, memory, rng) -> tup
         raise ValueError(
             f"{half} steps would be counted (half of those behind the warmup): more than memory={memory} are wanted"
         )
+    initial_state = in_order(initial_state, "batch", "state")
     rows = len(x) if x is not None else len(initial_state) if np.ndim(initial_state) == 2 else 1
     s = front.initial_states(net, initial_state, rows, rng)
     total = warmup + 2 * half

@@ -10,7 +10,7 @@ import numpy as np
 from rnndyn.equivalence.ode.fields import VectorField, as_field, complex_step_through
 from rnndyn.equivalence.ode.methods import METHODS, step_of
 from rnndyn.networks.base import Network
-from rnndyn.networks.compose import Bidirectional
+from rnndyn.networks.compose import looks_ahead
 from rnndyn.networks.map import Map
 from rnndyn.validate import as_array, as_integer, as_number, choice
 
@@ -78,7 +78,7 @@ def irregular_network(field: Any, method: str = "rk4", *, substeps: int = 1, upd
 
 def _updating(update: Network, field: VectorField) -> tuple[Callable, Any]:
     """Step of the update as a function ``(state, input, parameters) -> state``, and its parameters."""
-    if not isinstance(update, Network) or isinstance(update, Bidirectional):
+    if not isinstance(update, Network) or looks_ahead(update):
         raise TypeError(f"update is a {type(update).__name__}: a network with a step is wanted, such as an rnndyn.GRU")
     if update.state_size != field.state_size:
         raise ValueError(f"update has {update.state_size} state variables, the field {field.state_size}: make them one")
