@@ -7,11 +7,12 @@ import math
 import numpy as np
 
 from rnndyn.devices import on_gpu
+from rnndyn.dims import in_order
 from rnndyn.networks.base import Network
 from rnndyn.networks.compose import looks_ahead
 from rnndyn.networks.encoder_decoder import EncoderDecoder, Source
 from rnndyn.networks.recurrent import CellNetwork
-from rnndyn.validate import as_array, as_integer, as_integers, in_order, is_on_gpu
+from rnndyn.validate import as_array, as_integer, as_integers, is_on_gpu
 
 
 def check_network(net):

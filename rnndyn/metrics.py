@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from rnndyn.validate import as_array, as_integers, in_order
+from rnndyn.dims import in_order
+from rnndyn.validate import as_array, as_integers
 
 ORDER = ("batch", "time", ..., "output")  # of the axes of DataArrays, as the results of the package have them
 

@@ -14,6 +14,8 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from rnndyn.dims import allowed, by_name
+
 log = logging.getLogger("rnndyn")
 
 FLOATS = ("float32", "float64")
@@ -76,7 +78,7 @@ def as_array(
     Traceback (most recent call last):
     ValueError: b_h holds nan at index (1,): every value must be finite; correct or remove it
     """
-    array = _numeric(_by_name(x, name, dims, optional), name, "iub" if booleans else "iu")
+    array = _numeric(by_name(x, name, dims, optional), name, "iub" if booleans else "iu")
     array = np.ascontiguousarray(array).reshape(array.shape)  # ascontiguousarray alone would give a number an axis
     if dims is not None:
         check_dims(array, name, dims, sizes, optional)
@@ -129,7 +131,7 @@ def as_integers(
     >>> as_integers([3, 5], "lengths", ("batch",), minimum=0, maximum=10)
     array([3, 5])
     """
-    array = _plain(_by_name(x, name, dims, optional), name)
+    array = _plain(by_name(x, name, dims, optional), name)
     if array.dtype.kind not in "iu" and array.size:
         raise TypeError(
             f"{name} has the type {array.dtype}, wanted integers: convert it with .astype(int) if that is meant"
@@ -417,49 +419,6 @@ def as_generator(rng: Any, name: str = "rng") -> np.random.Generator:
     return np.random.default_rng(as_integer(rng, name, minimum=0))
 
 
-def in_order(x: Any, *dims: Any) -> Any:
-    """DataArray with its axes in an order of names, where ``...`` stands for all others; anything else as it is.
-
-    Parameters
-    ----------
-    x
-        What was passed.
-    *dims
-        Names, those that it lacks too.
-
-    Returns
-    -------
-    object
-        A DataArray, or `x`.
-
-    Examples
-    --------
-    >>> import xarray as xr
-    >>> in_order(xr.DataArray(np.zeros((2, 3, 4)), dims=("output", "trial", "time")), "time", ..., "output").shape
-    (4, 3, 2)
-    """
-    return x.transpose(*dims, missing_dims="ignore") if _has_names(x) else x
-
-
-def _has_names(x: Any) -> bool:
-    """Whether it is a DataArray, told by its attributes: xarray is not imported."""
-    return hasattr(x, "dims") and hasattr(x, "transpose") and hasattr(x, "values")
-
-
-def _by_name(x: Any, name: str, dims: Sequence[str] | None, optional: Sequence[str]) -> Any:
-    """Values of a DataArray in the order `dims`; or `x`."""
-    if not _has_names(x):
-        return x
-    if dims is None:
-        return x.values
-    order = [dim for dim in dims if dim in x.dims]
-    lacking = [dim for dim in dims if dim not in x.dims and dim not in optional]
-    if lacking or len(order) != len(x.dims):
-        wanted = f"wanted {_allowed(dims, optional)}"
-        raise ValueError(f"{name} has the dimensions {tuple(x.dims)}, {wanted}: use .rename, or pass .values")
-    return x.transpose(*order).values
-
-
 def _plain(x: Any, name: str) -> np.ndarray:
     if np.ma.is_masked(x):
         raise TypeError(f"{name} holds masked values: fill them or remove them (NumPy would silently drop the mask)")
@@ -493,7 +452,7 @@ def _present(array: np.ndarray, name: str, dims: Sequence[str], optional: Sequen
     """Dims that this array has: all, or all but the first few where those are optional."""
     absent = len(dims) - array.ndim
     if absent < 0 or any(dim not in optional for dim in dims[:absent]):
-        raise ValueError(f"{name} has the shape {array.shape}, wanted {_allowed(dims, optional)}: correct its shape")
+        raise ValueError(f"{name} has the shape {array.shape}, wanted {allowed(dims, optional)}: correct its shape")
     return tuple(dims[absent:])
 
 
@@ -512,10 +471,6 @@ def _fits(shape: Sequence[int], wanted: Sequence[int | None]) -> bool:
 
 def _named(dims: Sequence[str], shape: Sequence[int | None]) -> str:
     return "(" + ", ".join(dim if n is None else f"{dim}={n}" for dim, n in zip(dims, shape, strict=True)) + ")"
-
-
-def _allowed(dims: Sequence[str], optional: Sequence[str]) -> str:
-    return "(" + ", ".join(f"[{dim}]" if dim in optional else dim for dim in dims) + ")"
 
 
 def _shown(x: Any) -> str:

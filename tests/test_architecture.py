@@ -20,7 +20,7 @@ TREES = {path: ast.parse(path.read_text()) for path in [*MODULES, *STUDIES]}
 # Arrows run one way: a part of the package (a folder or a module) imports from its own level and from those before it.
 LEVELS = [
     {"cells"},
-    {"errors", "validate", "progress"},
+    {"errors", "dims", "validate", "progress"},
     {"kernels"},
     {"networks"},
     {"provenance", "schema", "theory"},

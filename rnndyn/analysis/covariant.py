@@ -18,11 +18,12 @@ from rnndyn import schema
 from rnndyn.analysis import front
 from rnndyn.analysis.growth import Tally
 from rnndyn.analysis.pushing import Push
+from rnndyn.dims import in_order
 from rnndyn.errors import check_device
 from rnndyn.progress import telling
 from rnndyn.schema import Status
 from rnndyn.tangents import course
-from rnndyn.validate import as_generator, as_integer, as_number, in_order
+from rnndyn.validate import as_generator, as_integer, as_number
 
 if TYPE_CHECKING:
     from xarray import Dataset

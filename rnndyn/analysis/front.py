@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from rnndyn.dims import in_order
 from rnndyn.networks.base import Network
 from rnndyn.networks.compose import Bidirectional, looks_ahead
 from rnndyn.networks.encoder_decoder import EncoderDecoder
 from rnndyn.networks.map import Map
-from rnndyn.validate import as_array, as_generator, as_integer, in_order
+from rnndyn.validate import as_array, as_generator, as_integer
 
 log = logging.getLogger("rnndyn")
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from rnndyn.networks.base import Network, network
-from rnndyn.networks.compose import DROP, Bidirectional, one_dtype
+from rnndyn.networks.compose import DROP, Bidirectional, looks_ahead, one_dtype
 
 
 @network
@@ -62,6 +62,8 @@ class EncoderDecoder(Network):  # numpydoc ignore=PR02
                 raise TypeError(f"{name} is a {type(part).__name__}: a network is wanted")
             if isinstance(part, (Bidirectional, EncoderDecoder)):
                 raise TypeError(f"{name} is a {type(part).__name__}: a network that goes step by step is wanted")
+        if looks_ahead(self.decoder):
+            raise TypeError("decoder has a Bidirectional in it: a network that goes step by step is wanted")
         if not self.encoder.input_size:
             raise ValueError("encoder has no inputs: it could not read a source; give it W_xh")
         if self.encoder.output_size:

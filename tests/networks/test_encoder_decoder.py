@@ -127,6 +127,7 @@ PLAIN = rd.LSTM.random(H, I, rng=0)
     [
         ((np.eye(2), PLAIN), TypeError, "encoder is a ndarray"),
         ((PLAIN, rd.Bidirectional.random(H, I, rng=0)), TypeError, "decoder is a Bidirectional"),
+        ((PLAIN, rd.Stack([rd.Bidirectional.random(2, I, rng=0)])), TypeError, "decoder has a Bidirectional"),
         ((rd.LSTM.random(H, rng=0), PLAIN), ValueError, "encoder has no inputs"),
         ((rd.LSTM.random(H, I, O, rng=0), PLAIN), ValueError, "encoder has a read-out"),
         ((rd.Elman.random(H, I, rng=0), PLAIN), ValueError, "encoder has 5 state variables, decoder 10"),

@@ -10,11 +10,12 @@ import numpy as np
 
 from rnndyn import dynamics, schema
 from rnndyn.analysis import front
+from rnndyn.dims import in_order
 from rnndyn.equivalence.markov.ngram import NGram
 from rnndyn.errors import check_device
 from rnndyn.networks.base import Network
 from rnndyn.schema import Status
-from rnndyn.validate import as_generator, as_integer, as_integers, in_order
+from rnndyn.validate import as_generator, as_integer, as_integers
 
 if TYPE_CHECKING:
     from xarray import Dataset
