@@ -210,14 +210,14 @@ def frames_by_a_library(monkeypatch):
     return calls
 
 
-# Units of a rectifier that rest leave nothing of some directions.
-SMOOTH = [c for c in CASES if c.smooth and not c.name.endswith("write")]
+# Each number of states, with rates and without; units of a rectifier that rest leave nothing of some directions.
+KINDS = ["elman-tanh", "leaky-voltage-tanh", "highway-tanh", "qrnn-fo", "lstm-peephole", "gru-after-keep", *SOME[:1]]
 
 
-@pytest.mark.parametrize("case", SMOOTH, ids=lambda case: case.name)
-def test_frames_of_every_cell(case, rng, poisoned, frames_by_a_library):
-    """Two runs of a window of two steps and one of one; linear networks too, though no spectrum asks for theirs."""
-    net, x = case.network(rng, 3, 2, 0), rng.standard_normal((2, 3, 2))
+@pytest.mark.parametrize("name", KINDS)
+def test_frames(name, rng, poisoned, frames_by_a_library):
+    """Two runs of a window of two steps and one of one."""
+    net, x = BY_NAME[name].network(rng, 3, 2, 0), rng.standard_normal((2, 3, 2))
     Q = np.linalg.qr(rng.standard_normal((2, net.state_size, 2)))[0]
     found = []
     for device_name in ("cuda", "cpu"):
