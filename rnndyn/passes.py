@@ -310,6 +310,11 @@ class WeightSums:
         return net.fold_gradients(*flat, b_hn, q, W_hy, b_y)
 
 
+def derivative_shapes(made):
+    """Shapes of the local derivatives of a unit: by pre-activations, by states, and those of the rate by both."""
+    return (made.states, made.gates), (made.states, made.states), (made.gates,), (made.states,)
+
+
 def local_derivatives(net, s, x):
     """Derivatives of each unit's update at states ``s`` (batch, state) and inputs ``x`` (batch, input).
 
@@ -322,8 +327,8 @@ def local_derivatives(net, s, x):
         return passes_cuda.local_derivatives(net, s, x)
     tape = Tape(net, x[:, None], s)
     made, batch = net.layout, len(s)
-    shapes = (made.states, made.gates), (made.states, made.states), (made.gates,), (made.states,)
-    found = [aligned_empty((batch, *shape, made.blocks, made.lanes), made.dtype) for shape in shapes]
+    of_unit = made.blocks, made.lanes
+    found = [aligned_empty((batch, *shape, *of_unit), made.dtype) for shape in derivative_shapes(made)]
     if batch:
         with parallel(tape.threads):
             derivatives(made.weights, tape.s, tape.a, *found, tape.threads)

@@ -22,7 +22,7 @@ from rnndyn.kernels.cuda.forward import room_numbers as forward_numbers
 from rnndyn.kernels.cuda.memory import fits, free_bytes, in_tiles, rows_within
 from rnndyn.kernels.cuda.product import TILE, affine, outer, tiles
 from rnndyn.kernels.cuda.tangent import derivatives
-from rnndyn.passes import WeightSums
+from rnndyn.passes import WeightSums, derivative_shapes
 from rnndyn.validate import is_on_gpu
 
 
@@ -126,11 +126,6 @@ class Record(NamedTuple):
     m: Any
 
 
-def derivative_shapes(made):
-    """Shapes of the local derivatives of a unit: by pre-activations, by states, and those of the rate by both."""
-    return (made.states, made.gates), (made.states, made.states), (made.gates,), (made.states,)
-
-
 def room_for_derivatives(made, rows):
     """Room for the local derivatives of :mod:`rnndyn.kernels.cuda.tangent`, of so many rows."""
     return tuple(cuda.device_array((rows, *shape, made.units), made.dtype) for shape in derivative_shapes(made))
@@ -226,10 +221,8 @@ class Tape:
             l = on_device(adjoint[rows].reshape(count, 1, made.states, units))
             kept = cuda.device_array((count, 0 if trace is None else steps, made.states, units), made.dtype)
             gq = cuda.to_device(np.zeros((count, made.trained, units), made.dtype))
-            given, where = (
-                (on_device(g[rows]), record.s, record.a, l, gq, kept),
-                wide_cuda.place(made, batch, rows.start),
-            )
+            given = on_device(g[rows]), record.s, record.a, l, gq, kept
+            where = wide_cuda.place(made, batch, rows.start)
             if where:
                 wide_cuda.by_panels(wide_cuda.backward, made, where, *given)
             else:

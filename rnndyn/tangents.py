@@ -23,7 +23,7 @@ from rnndyn.kernels.memory import aligned_empty, aligned_zeros
 from rnndyn.kernels.pack import stacked
 from rnndyn.networks.map import Map
 from rnndyn.networks.recurrent import CellNetwork
-from rnndyn.passes import Tape, gate_matrices, no_inputs, pack_states, stretch_of, unpack_states
+from rnndyn.passes import Tape, derivative_shapes, gate_matrices, no_inputs, pack_states, stretch_of, unpack_states
 
 WORTH_SHARING = 10_000_000  # operations of a window and a thread, from which on threads share a frame
 
@@ -132,8 +132,8 @@ class CellCourse(Course):
     def stretch(self, steps):
         made, (count, batch, size) = self.nets[0].layout, self.s.shape
         rows, x = count * batch, inputs_at(self.nets[0], self.x, self.t, steps, batch)
-        shapes = (made.states, made.gates), (made.states, made.states), (made.gates,), (made.states,)
-        D = tuple(aligned_empty((steps, rows, *shape, made.blocks, made.lanes), made.dtype) for shape in shapes)
+        of_step = [(steps, rows, *shape, made.blocks, made.lanes) for shape in derivative_shapes(made)]
+        D = tuple(aligned_empty(shape, made.dtype) for shape in of_step)
         s = (self._walk if count == 1 else self._walk_each)(x, D)
         flat = unpack_states(self.nets[0], s.reshape(-1, *s.shape[2:])).reshape(steps + 1, rows, size)
         states = np.ascontiguousarray(flat.swapaxes(0, 1))

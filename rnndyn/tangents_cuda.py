@@ -173,14 +173,14 @@ class DeviceFrames:
         count, _, columns = Q.shape
         D = room_for_derivatives(made, count)
         pushed, before = (cuda.device_array(Q.shape, made.dtype) for _ in range(2))
-        rates = cuda.device_array((count, made.units if made.m[1] else 0, columns), made.dtype)
-        squares = cuda.device_array((count, 2, columns), made.dtype)
         here = np.ascontiguousarray(growth[:, rows]), done[rows].copy(), np.zeros(count, np.bool_)
         if len(stretch.s) == 1 and self._wide(made):
             self._push_wide(made, s, a, D, Q, pushed, before, *here, interval)
             if isinstance(self.Q, np.ndarray):
                 self.Q[rows] = Q.copy_to_host()
             return here
+        rates = cuda.device_array((count, made.units if made.m[1] else 0, columns), made.dtype)
+        squares = cuda.device_array((count, 2, columns), made.dtype)
         found, counted, lost = map(cuda.to_device, here)
         bytes_shared, spilled = room_for(count, room_numbers(columns), made.dtype)
         grow[count, threads_for(made.units * columns), 0, bytes_shared](

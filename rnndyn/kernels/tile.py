@@ -114,7 +114,7 @@ def keep_rolled(builder, branch):
     """Forbid the compiler to unroll the loop that ends in this branch.
 
     Two steps at a time need more addresses than there are registers for: it then moves sums to memory and back, which
-    costs up to a third of the speed where there are 16 registers.
+    costs up to a quarter of the speed where there are 16 registers.
     """
     rule = builder.module.add_metadata(["llvm.loop.unroll.disable"])
     loop = ir.values.MDValue(builder.module, [rule], name=str(len(builder.module.metadata)))
