@@ -48,6 +48,7 @@ hypothesis.settings.register_profile("nightly", deadline=None, max_examples=10_0
 hypothesis.settings.load_profile(os.environ.get("RNNDYN_HYPOTHESIS_PROFILE", "rnndyn"))
 
 
+@pytest.hookimpl(tryfirst=True)  # before the groups are read
 def pytest_collection_modifyitems(items):
     """Skip, visibly, what this machine or this way of running cannot do."""
     missing = {}

@@ -13,9 +13,10 @@ from rnndyn.kernels.cache import cached
 
 # Only contraction to fused multiply-adds: NaN checks and the order of sums stay as written.
 FLAGS = {"error_model": "numpy", "fastmath": {"contract"}}
-# Everything below a kernel is inlined: a call with a dozen blocks and arrays costs as much as a small tile. No C code
-# calls it, so it needs no entry from there, which would take a seventh of the time to compile.
-INLINED = FLAGS | {"forceinline": True, "no_cfunc_wrapper": True}
+# Everything below a kernel is inlined: a call with a dozen blocks and arrays costs as much as a small tile. Neither C
+# nor Python code calls it, so it needs no entries from there, which take a quarter of the time to compile; a call from
+# Python ends the process.
+INLINED = FLAGS | {"forceinline": True, "no_cfunc_wrapper": True, "no_cpython_wrapper": True}
 
 
 def register_bytes():
@@ -37,8 +38,16 @@ WIDTH: dict[Any, int] = {"float32": REGISTER_BYTES // 4, "float64": REGISTER_BYT
 WIDTH |= {np.dtype(name): width for name, width in WIDTH.items()}  # the name of a dtype takes a microsecond
 
 routine = numba.njit(nogil=True, **INLINED)
-subroutine = numba.njit(nogil=True, **FLAGS)  # not inlined: long, and called once a step; compiles in half the time
+# Not inlined: long, and called once a step. It compiles in half the time, and Python can call it.
+subroutine = numba.njit(nogil=True, **FLAGS)
 formula = register_jitable(**INLINED)
+
+
+@routine
+def signed(number):
+    """Number of a worker as a signed integer: `prange` counts unsigned, and unsigned with signed ones make floats."""
+    return np.int64(number)
+
 
 # Numba's portable threading layer aborts the process when two Python threads enter parallel code at once.
 _entry = threading.RLock()
@@ -62,7 +71,7 @@ def kernel(function):
     """Compile a function on first use, parallel over its ``prange``, and keep it on disk."""
     if not COMPILED:
         return np.errstate(all="ignore")(function)  # as silent as compiled code
-    return cached(numba.njit(parallel=True, nogil=True, **FLAGS)(function))
+    return cached(numba.njit(parallel=True, nogil=True, no_cfunc_wrapper=True, **FLAGS)(function))
 
 
 class parallel:  # noqa: N801

@@ -7,44 +7,44 @@ from cases import UNCOMPILED, bits
 
 from rnndyn.cells import functions
 from rnndyn.cells.functions import relu, relu_slope, sigmoid, sigmoid_slope, tanh, tanh_slope
-from rnndyn.kernels.jit import WIDTH, routine
+from rnndyn.kernels.jit import WIDTH, subroutine
 from rnndyn.kernels.lanes import load, store, width_of
 
 mpmath.mp.prec = 160
 DTYPES = ["float32", "float64"]
 
 
-@routine
+@subroutine
 def tanh_lanes(x, y):
     for i in range(0, x.size, width_of(x)):
         store(y, (i,), tanh(load(x, (i,))))
 
 
-@routine
+@subroutine
 def sigmoid_lanes(x, y):
     for i in range(0, x.size, width_of(x)):
         store(y, (i,), sigmoid(load(x, (i,))))
 
 
-@routine
+@subroutine
 def relu_lanes(x, y):
     for i in range(0, x.size, width_of(x)):
         store(y, (i,), relu(load(x, (i,))))
 
 
-@routine
+@subroutine
 def tanh_slope_lanes(x, y):
     for i in range(0, x.size, width_of(x)):
         store(y, (i,), tanh_slope(load(x, (i,))))
 
 
-@routine
+@subroutine
 def sigmoid_slope_lanes(x, y):
     for i in range(0, x.size, width_of(x)):
         store(y, (i,), sigmoid_slope(load(x, (i,))))
 
 
-@routine
+@subroutine
 def relu_slope_lanes(x, y):
     for i in range(0, x.size, width_of(x)):
         store(y, (i,), relu_slope(load(x, (i,))))

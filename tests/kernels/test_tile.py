@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from cases import bits
 
-from rnndyn.kernels.jit import WIDTH, routine
+from rnndyn.kernels.jit import WIDTH, subroutine
 from rnndyn.kernels.memory import aligned_empty, aligned_zeros
 from rnndyn.kernels.pack import adjoint_panels, blocks_of, panels, to_lanes
 from rnndyn.kernels.tile import block, tile
@@ -22,7 +22,7 @@ each_dtype = pytest.mark.parametrize("dtype", ["float32", "float64"])
 def product_over_rows(rows, columns):
     """Tile of several rows, all with the same panels; ``start`` is where the block stands in ``left``."""
 
-    @routine
+    @subroutine
     def product(out, init, left, start, right, depth):
         to, at = block(out, (0, 0, 0), 0, 1, None), block(init, (0, 0, 0), 0, 1, None)
         tile(rows, columns, to, at, block(left, (start, start), 0, None, 1), block(right, (0, 0, 0), None, 0, 1), depth)
@@ -30,7 +30,7 @@ def product_over_rows(rows, columns):
     return product
 
 
-@routine
+@subroutine
 def product_over_panels(out, init, left, start, right, depth):
     """Tile of one row over several panels: what stands still are the numbers on the left."""
     to, at = block(out, (0, 0, 0), 0, 1, None), block(init, (0, 0, 0), 0, 1, None)
@@ -125,7 +125,7 @@ def test_arrays_of_registers_are_aligned_and_padded(dtype, rng):
 
 
 # ---- the edge of memory ------------------------------------------------------------------------------------------
-@routine
+@subroutine
 def copy_part(source, start, to, count):
     """Load some lanes, and store as many of them, after a first number that stays."""
     scatter_part(to, (0, 1), 0, (load_part(source, (start,), count),), count)

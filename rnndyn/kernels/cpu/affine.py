@@ -2,7 +2,7 @@
 
 from numba import prange
 
-from rnndyn.kernels.jit import kernel
+from rnndyn.kernels.jit import kernel, signed
 from rnndyn.kernels.lanes import load, width_of
 from rnndyn.kernels.tile import block, tile
 from rnndyn.kernels.tuples import scatter_part
@@ -15,7 +15,8 @@ def affine(W, b, x, room, out, workers):
     """``out = x W' + b``: rows ``x`` (row, k), ``W`` (block, 1, k, lane), ``b`` (block, lane), ``out`` (row, unit)."""
     rows, units, lanes = out.shape[0], out.shape[1], width_of(out)
     chunks = (rows + ROWS - 1) // ROWS
-    for worker in prange(workers):
+    for number in prange(workers):
+        worker = signed(number)
         for chunk in range(worker, chunks, workers):
             lo = chunk * ROWS
             hi = min(rows, lo + ROWS)

@@ -6,7 +6,7 @@ from rnndyn.cells.contract import partials, rate_partials
 from rnndyn.cells.primitives import scaled
 from rnndyn.kernels.barrier import meet
 from rnndyn.kernels.dispatch import first_slot, kind, parameter_count, parameters, pre_activations, slot_count, states
-from rnndyn.kernels.jit import ROWS, kernel, routine
+from rnndyn.kernels.jit import ROWS, kernel, routine, signed
 from rnndyn.kernels.lanes import load, store, width_of
 from rnndyn.kernels.tile import block, tile
 from rnndyn.kernels.tuples import gather, load_part, plus, pull, scatter
@@ -138,7 +138,8 @@ def backward(p, g, s, a, l, am, lm, gq, trace, start, rows, workers, arrivals):
     batch, length, blocks = a.shape[1], a.shape[0], a.shape[3]
     groups = (batch + rows - 1) // rows
     together = arrivals.size > 0
-    for worker in prange(workers):
+    for number in prange(workers):
+        worker = signed(number)
         k = kind(p)
         first, last, arrived = 0, blocks, 0
         if together:

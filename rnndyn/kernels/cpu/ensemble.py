@@ -5,7 +5,7 @@ from numba import prange
 from rnndyn.kernels.cpu.forward import drive, step
 from rnndyn.kernels.cpu.tangent import differentiate
 from rnndyn.kernels.dispatch import kind, member, slot_count
-from rnndyn.kernels.jit import kernel
+from rnndyn.kernels.jit import kernel, signed
 
 
 @kernel
@@ -19,7 +19,8 @@ def linearised(p, x, s, a, m, y, D, workers):
     """
     batch, steps, stretch = x.shape[0], x.shape[1], a.shape[1]
     Da, Ds, Ra, Rs = D
-    for worker in prange(workers):
+    for number in prange(workers):
+        worker = signed(number)
         own_a, own_m = a[worker], m[worker]
         for n in range(worker, p.b.shape[0], workers):
             one, lo, hi = member(p, n), n * batch, (n + 1) * batch

@@ -18,7 +18,7 @@ from rnndyn.kernels.dispatch import (
     tile_blocks,
     wide_product,
 )
-from rnndyn.kernels.jit import kernel, routine
+from rnndyn.kernels.jit import kernel, routine, signed
 from rnndyn.kernels.lanes import load, store, width_of
 from rnndyn.kernels.tile import block
 from rnndyn.kernels.tuples import scatter, scatter_part
@@ -172,7 +172,8 @@ def forward(p, x, s, a, m, y, steps, stretch, rows, workers, arrivals):
     batch = s.shape[1]
     groups = (batch + rows - 1) // rows
     together = arrivals.size > 0
-    for worker in prange(workers):
+    for number in prange(workers):
+        worker = signed(number)
         first_stage = 0 if slot_count(kind(p), "m") > 0 else 1
         share, shares, arrived = (worker, workers, 0) if together else (0, 1, 0)
         for group in range(0 if together else worker, groups, 1 if together else workers):

@@ -8,11 +8,10 @@ Gram-Schmidt). Where columns lose much of their length in this, it is done again
 
 import math
 
-import numpy as np
 from numba import prange
 
 from rnndyn.kernels.barrier import meet
-from rnndyn.kernels.jit import REGISTER_BYTES, kernel, routine
+from rnndyn.kernels.jit import REGISTER_BYTES, kernel, routine, signed
 from rnndyn.kernels.lanes import load, store, width_of
 from rnndyn.kernels.tile import block, tile
 
@@ -311,7 +310,7 @@ def grow(
     together = arrivals.size > 0
     windows = growth.shape[0]
     for number in prange(workers):
-        worker = np.int64(number)  # what prange counts with is unsigned
+        worker = signed(number)
         share, shares, w = (worker, workers, 0) if together else (0, 1, worker)
         arrived, panels = 0, before.shape[2] // 2
         for r in range(0 if together else worker, Q.shape[0], 1 if together else workers):

@@ -22,7 +22,7 @@ import numpy as np
 from numba import prange
 
 from rnndyn.kernels.cpu.square_root import EPS, foresee, measure, put, square
-from rnndyn.kernels.jit import kernel, routine
+from rnndyn.kernels.jit import kernel, routine, signed
 
 LOG_2PI = math.log(2 * math.pi)
 STEADY = 8 * EPS  # change in a step, relative to the standard deviations: the rounding of the step
@@ -56,7 +56,8 @@ def gains(seen, A, V, Q, R, start, infinite, step, K, U, S, logdet, Pp, Pf, J, C
     """
     patterns, T, outputs = seen.shape
     n, smoothing = len(A), J.shape[2] > 0
-    for worker in prange(workers):
+    for number in prange(workers):
+        worker = signed(number)
         room = 4 * n + 2 * outputs
         F, M = np.empty((n, room)), np.empty((max(2 * n, n + outputs), room))
         sizes, pivot, v = np.empty((2, max(n, outputs))), np.empty(max(n, outputs), np.int64), np.empty(room)
@@ -97,7 +98,8 @@ def filter_means(y, drive, start, A, V, pattern, seen, step, K, U, logdet, mp, m
     """
     batch, T, outputs = y.shape
     n = len(A)
-    for worker in prange(workers):
+    for number in prange(workers):
+        worker = signed(number)
         e = np.empty(outputs)
         for b in range(worker, batch, workers):
             p, d = pattern[b], min(b, len(drive) - 1)
@@ -139,7 +141,8 @@ def filter_means(y, drive, start, A, V, pattern, seen, step, K, U, logdet, mp, m
 def smooth_means(pattern, step, J, mp, mf, ms, workers):
     """Smoothed means (batch, time, n)."""
     batch, T, n = mp.shape
-    for worker in prange(workers):
+    for number in prange(workers):
+        worker = signed(number)
         for b in range(worker, batch, workers):
             p = pattern[b]
             for i in range(n):
@@ -186,7 +189,8 @@ def copy(P, out):
 def smooth_covariances(step, J, C, Pf, Ps, workers):
     """Smoothed covariances (pattern, time, part, n, n): ``C + J Ps J'``, a sum of two that are positive."""
     patterns, T = Ps.shape[:2]
-    for worker in prange(workers):
+    for number in prange(workers):
+        worker = signed(number)
         room = np.empty((Ps.shape[3], Ps.shape[3]))
         for p in range(worker, patterns, workers):
             copy(Pf[p, step[p, T - 1]], Ps[p, T - 1])

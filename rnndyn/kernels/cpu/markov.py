@@ -19,7 +19,7 @@ import math
 from numba import prange
 
 from rnndyn.kernels.cpu.markov_lanes import add_log, backward_lanes, forward_lanes, viterbi_lanes
-from rnndyn.kernels.jit import kernel, routine
+from rnndyn.kernels.jit import kernel, routine, signed
 
 
 @routine
@@ -159,7 +159,8 @@ def forward(
     room, sums, ends, tally, zero = work
     lanes = room.shape[3]
     units = (len(order) + lanes - 1) // lanes
-    for group in prange(groups):
+    for number in prange(groups):
+        group = signed(number)
         for unit in range(units * group // groups, units * (group + 1) // groups):
             members = unit_of(order, unit, lanes)
             together = len(members) == lanes
@@ -269,7 +270,8 @@ def backward(
     room, zero = work
     lanes = room.shape[3]
     units = (len(order) + lanes - 1) // lanes
-    for group in prange(groups):
+    for number in prange(groups):
+        group = signed(number)
         for unit in range(units * group // groups, units * (group + 1) // groups):
             members = unit_of(order, unit, lanes)
             together = len(members) == lanes
@@ -310,7 +312,8 @@ def drawn(weights, u):
 def sample_back(starts, groups, model, logs, predicted, filtered, loglik, wide, uniform, weights, paths):
     """Paths of states drawn from the posterior, backwards from the filtered beliefs; -1 where data are impossible."""
     count = len(starts) - 1
-    for group in prange(groups):
+    for number in prange(groups):
+        group = signed(number)
         w = weights[group]
         for n in range(count * group // groups, count * (group + 1) // groups):
             for k in range(len(paths)):
@@ -333,7 +336,8 @@ def sample_back(starts, groups, model, logs, predicted, filtered, loglik, wide, 
 def sample(groups, model, uniform, states, symbols):
     """Sequences drawn from the model: uniform numbers (sequence, time, 2), for the state and for the symbol."""
     initial, A, _, emission = model
-    for group in prange(groups):
+    for number in prange(groups):
+        group = signed(number)
         for n in range(len(states) * group // groups, len(states) * (group + 1) // groups):
             for t in range(states.shape[1]):
                 z = drawn(initial if t == 0 else A[states[n, t - 1]], uniform[n, t, 0])
@@ -383,7 +387,8 @@ def viterbi(x, starts, order, groups, logs, room, score, origin, came, path):
     """Most probable path of each sequence; -1 where there is none. Of equals the lowest state."""
     lanes, states = room.shape[3], came.shape[1]
     units = (len(order) + lanes - 1) // lanes
-    for group in prange(groups):
+    for number in prange(groups):
+        group = signed(number)
         for unit in range(units * group // groups, units * (group + 1) // groups):
             members = unit_of(order, unit, lanes)
             together = len(members) == lanes
@@ -402,7 +407,8 @@ def joint(x, path, starts, groups, logs, total):
     """Log probability of each path with its symbols, their rounding carried along; -inf for a path of -1."""
     initial, A, _, B = logs
     count = len(starts) - 1
-    for group in prange(groups):
+    for number in prange(groups):
+        group = signed(number)
         for n in range(count * group // groups, count * (group + 1) // groups):
             total[n], lost = 0.0, 0.0
             for t in range(starts[n], starts[n + 1]):

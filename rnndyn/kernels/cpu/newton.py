@@ -17,7 +17,7 @@ from rnndyn.kernels.dispatch import (
     slot_count,
     tile_blocks,
 )
-from rnndyn.kernels.jit import kernel, routine
+from rnndyn.kernels.jit import kernel, routine, signed
 from rnndyn.kernels.lanes import load, store, total
 from rnndyn.kernels.least_squares import ENOUGH_LOWER, LOOSE, SHORTEST, TIGHT
 from rnndyn.kernels.tile import block
@@ -275,5 +275,6 @@ def newton(p, x, starts, s, a, m, y, D, krylov, here, counts, size, found, left,
     row): the start in a row, whether its direction is due, how many vectors made it, its age, the rows that are
     gathered; ``size`` (2, row): the length of G, and the part of the step that is tried.
     """
-    for worker in prange(workers):
+    for number in prange(workers):
+        worker = signed(number)
         work(p, x, starts, s, a, m, y, D, krylov, here, counts, size, found, left, enough, rounds, worker, workers)

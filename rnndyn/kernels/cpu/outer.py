@@ -3,7 +3,7 @@
 from numba import prange
 from numba.extending import overload
 
-from rnndyn.kernels.jit import FEW_REGISTERS, INLINED, WIDTH, kernel, routine
+from rnndyn.kernels.jit import FEW_REGISTERS, INLINED, WIDTH, kernel, routine, signed
 from rnndyn.kernels.lanes import load, store, width_of
 from rnndyn.kernels.tile import block, tile
 from rnndyn.kernels.tuples import load_part
@@ -71,7 +71,8 @@ def outer(a, first, count, z, batch_first, start, width, out, sums, left, right,
     length, batch, blocks, lanes = a.shape[0], a.shape[1], a.shape[3], a.shape[4]
     samples = length * batch
     rows = min(TALL, lanes)
-    for worker in prange(workers):
+    for number in prange(workers):
+        worker = signed(number)
         for begin in range(0, samples, SAMPLES):
             depth = min(SAMPLES, samples - begin)
             t, b = length - 1 - begin // batch, begin % batch

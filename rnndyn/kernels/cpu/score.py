@@ -3,7 +3,7 @@
 import numpy as np
 from numba import prange
 
-from rnndyn.kernels.jit import kernel
+from rnndyn.kernels.jit import kernel, signed
 
 
 @kernel
@@ -15,7 +15,8 @@ def adjoint_means(pattern, step, A, V, K, U, Pp, predicted, innovation, r, e, sm
     """
     batch, T, n = predicted.shape
     outputs = len(V)
-    for worker in prange(workers):
+    for number in prange(workers):
+        worker = signed(number)
         q, v, u = np.empty(n), np.empty(outputs), np.empty(outputs)
         for b in range(worker, batch, workers):
             p = pattern[b]

@@ -4,7 +4,7 @@ from numba import prange
 
 from rnndyn.cells.contract import partials, rate_partials
 from rnndyn.kernels.dispatch import kind, parameters, pre_activations, slot_count, states
-from rnndyn.kernels.jit import kernel, routine
+from rnndyn.kernels.jit import kernel, routine, signed
 from rnndyn.kernels.tuples import scatter
 
 
@@ -31,7 +31,8 @@ def derivatives(p, s, a, Da, Ds, Ra, Rs, workers):
     ``Da`` (row, component, slot, block, lane), ``Ds`` (row, component, component, block, lane); of the rate, ``Ra``
     (row, slot, block, lane) and ``Rs`` (row, component, block, lane).
     """
-    for worker in prange(workers):
+    for number in prange(workers):
+        worker = signed(number)
         for i in range(worker, a.shape[1], workers):
             differentiate(p, s, a, Da, Ds, Ra, Rs, i)
 
@@ -39,7 +40,8 @@ def derivatives(p, s, a, Da, Ds, Ra, Rs, workers):
 @kernel
 def products(W, D, first, J, workers):
     """``J[i, c, j] += sum_k D[i, c, first + k, j] W[k, j]`` for matrices ``W`` (slot, unit, column)."""
-    for worker in prange(workers):
+    for number in prange(workers):
+        worker = signed(number)
         for i in range(worker, J.shape[0], workers):
             for c in range(J.shape[1]):
                 for j in range(J.shape[2]):
