@@ -99,8 +99,7 @@ def as_sequences(net, inputs, initial_state=None, steps=None):
             f"initial_state has {len(s0)} rows, but inputs has a batch of {batch}: give one row a sequence"
         )
     s0 = as_rows_of(batch, s0, 1)
-    # Kernels are compiled for arrays that may be written, though none writes to its inputs.
-    if x is not None and (x.ndim == 2 or not (is_on_gpu(x) or x.flags.writeable)):
+    if x is not None and x.ndim == 2:
         x = as_rows_of(batch, x, 2)
     return (x if net.input_size else None), s0, steps, single
 

@@ -71,6 +71,13 @@ def no_inputs(net, batch, steps):
     return np.empty((batch, steps, 0), net.dtype)
 
 
+def constant(array):
+    """View that cannot be written to: an array of any origin is then of one type, for which a kernel is compiled."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
 def run_states(net, x, s0):
     """States (batch, time, state) after each input ``x`` (batch, time, input) from ``s0`` (batch, state)."""
     batch, steps = x.shape[:2]
@@ -85,10 +92,10 @@ def run_states(net, x, s0):
     s = aligned_empty((2, batch, made.states, made.blocks, made.lanes), made.dtype)
     pack_states(net, s0, s[0])
     a = aligned_empty((length, min(batch, rows * threads), made.gates, made.blocks, made.lanes), made.dtype)
-    m = aligned_empty((*a.shape[:2], made.blocks, made.lanes) if made.m[1] else (1, 1, 1, made.lanes), made.dtype)
+    m = aligned_empty((*a.shape[:2], made.blocks, made.lanes), made.dtype) if made.m[1] else None
     with parallel(threads):
         into = states.reshape(batch, steps, made.states, made.units)
-        forward(made.weights, x, s, a, m, into, steps, length, rows, threads, arrivals)
+        forward(made.weights, constant(x), s, a, m, into, steps, length, rows, threads, arrivals)
     return states
 
 
@@ -106,23 +113,22 @@ class Tape:
     """
 
     def __init__(self, net, x, s0):
-        self.net, self.x = net, x
+        self.net, self.x = net, constant(x)
         batch, steps = x.shape[:2]
         made = net.layout
         self.rows, self.threads = groups(net, batch, steps)
         self.s = aligned_empty((steps + 1, batch, made.states, made.blocks, made.lanes), made.dtype)
         pack_states(net, s0, self.s[0])
         self.a = aligned_empty((steps, batch, made.gates, made.blocks, made.lanes), made.dtype)
-        self.m = aligned_empty(
-            (steps, batch, made.blocks, made.lanes) if made.m[1] else (1, 1, 1, made.lanes), made.dtype
-        )
+        self.m = aligned_empty((steps, batch, made.blocks, made.lanes), made.dtype) if made.m[1] else None
         kept = steps if made.states == 1 else 0  # states that are all hidden are written twice while they are at hand
         self.y = aligned_empty((batch, kept, made.states, made.units), made.dtype)
         if batch and steps:
             arrivals, together = shared_steps(net, batch, steps)
             threads, stretch = together or self.threads, stretch_of(net, self.rows, steps)
             with parallel(threads):
-                forward(made.weights, x, self.s, self.a, self.m, self.y, steps, stretch, self.rows, threads, arrivals)
+                given = made.weights, self.x, self.s, self.a, self.m, self.y
+                forward(*given, steps, stretch, self.rows, threads, arrivals)
 
     @property
     def hidden(self):
@@ -175,8 +181,8 @@ class Tape:
             return adjoint, np.zeros_like(self.x) if inputs else None
         l = aligned_empty((1, batch, made.states, blocks, lanes), made.dtype)  # noqa: E741
         pack_states(net, adjoint, l[0])
-        am = aligned_empty((batch, gates, blocks, lanes) if made.m[1] else (1, 1, 1, lanes), made.dtype)
-        lm = aligned_zeros((batch, blocks, lanes) if made.m[1] else (1, 1, lanes), made.dtype)
+        am = aligned_empty((batch, gates, blocks, lanes), made.dtype) if made.m[1] else None
+        lm = aligned_zeros((batch, blocks, lanes), made.dtype) if made.m[1] else None
         kept = aligned_empty((0 if trace is None else steps, batch, made.states, blocks, lanes), made.dtype)
         arrivals, together = shared_steps(net, batch, steps)
         threads = together or self.threads
@@ -206,7 +212,7 @@ def apply_affine(W, b, x, out):
         threads = threads_for(2 * len(out) * W.size, len(out))
         room = aligned_empty((threads, 8, W.shape[3]), out.dtype)
         with parallel(threads):
-            affine(W, b, np.ascontiguousarray(x), room, out, threads)
+            affine(W, b, constant(np.ascontiguousarray(x)), room, out, threads)
 
 
 class OuterSum:
@@ -234,7 +240,7 @@ class OuterSum:
         lanes, right = self.matrix.shape[2:4]
         threads = threads_for(2 * a.shape[0] * a.shape[1] * self.matrix.size, self.vector.size // lanes)
         samples = min(SAMPLES, a.shape[0] * a.shape[1])
-        left_room = aligned_empty((threads, samples, lanes), self.dtype)
+        left_room, z = aligned_empty((threads, samples, lanes), self.dtype), constant(z)
         right_room = aligned_empty((threads, right, samples, lanes), self.dtype)
         places = self.vector.size // lanes
         matrix, vector = self.matrix.reshape(places, lanes, right, lanes), self.vector.reshape(places, lanes)
@@ -284,7 +290,8 @@ class WeightSums:
         made = self.net.layout
         self.x.add(tape.a, made.x[0], tape.x, batch_first=True)
         self.h.add(tape.a, made.h[0], tape.s.reshape(steps + 1, batch, made.states * blocks * lanes), batch_first=False)
-        self.m.add(tape.a, made.m[0], tape.m.reshape(*tape.m.shape[:2], tape.m.shape[2] * lanes), batch_first=False)
+        if tape.m is not None:
+            self.m.add(tape.a, made.m[0], tape.m.reshape(steps, batch, blocks * lanes), batch_first=False)
 
     def gradients(self, W_hy=None, b_y=None):
         """Gradients of the network's fields, with those of its read-out if it has one."""

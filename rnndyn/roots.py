@@ -9,7 +9,7 @@ from rnndyn.kernels.dispatch import rows_of
 from rnndyn.kernels.jit import COMPILED, parallel, threads_for
 from rnndyn.kernels.memory import aligned_empty, aligned_zeros
 from rnndyn.networks.recurrent import CellNetwork
-from rnndyn.passes import pack_states, unpack_states
+from rnndyn.passes import constant, pack_states, unpack_states
 
 TILES = 4  # of starts that a thread takes on at a time
 VECTORS = 32  # of GMRES at most: few need more
@@ -82,11 +82,11 @@ def newton_from(net, x, starts, enough: float):
     with parallel(threads):
         newton(
             made.weights,
-            inputs,
+            constant(inputs),
             first,
             room(2, rows, *of_state),
             pre_activations,
-            room(1, rows, *of_unit),
+            room(1, rows, *of_unit) if made.m[1] else None,
             np.zeros((rows, 0, made.states, made.units), made.dtype),
             derivatives,
             krylov,

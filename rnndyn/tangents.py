@@ -23,7 +23,16 @@ from rnndyn.kernels.memory import aligned_empty, aligned_zeros
 from rnndyn.kernels.pack import stacked
 from rnndyn.networks.map import Map
 from rnndyn.networks.recurrent import CellNetwork
-from rnndyn.passes import Tape, derivative_shapes, gate_matrices, no_inputs, pack_states, stretch_of, unpack_states
+from rnndyn.passes import (
+    Tape,
+    constant,
+    derivative_shapes,
+    gate_matrices,
+    no_inputs,
+    pack_states,
+    stretch_of,
+    unpack_states,
+)
 
 WORTH_SHARING = 10_000_000  # operations of a window and a thread, from which on threads share a frame
 
@@ -158,12 +167,12 @@ class CellCourse(Course):
         threads = threads_for(count * batch * steps * 2 * self.nets[0].W_hh.size, count)
         s = aligned_empty((steps + 1, count * batch, made.states, made.blocks, made.lanes), made.dtype)
         pack_states(self.nets[0], self.s.reshape(count * batch, -1), s[0])
-        room = threads, stretch_of(self.nets[0], batch, steps), batch
+        room = stretch_of(self.nets[0], batch, steps), threads * batch
         a = aligned_empty((*room, made.gates, made.blocks, made.lanes), made.dtype)
-        m = aligned_empty((*room, made.blocks, made.lanes) if made.m[1] else (threads, 1, 1, 1, made.lanes), made.dtype)
+        m = aligned_empty((*room, made.blocks, made.lanes), made.dtype) if made.m[1] else None
         none = np.empty((batch, 0, made.states, made.units), made.dtype)
         with parallel(threads):
-            linearised(self.stacked, x, s, a, m, none, D, threads)
+            linearised(self.stacked, constant(x), s, a, m, none, D, threads)
         return s
 
     @cached_property

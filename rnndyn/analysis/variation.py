@@ -40,7 +40,8 @@ class Stretch:
     def __init__(self, net: CellNetwork, x: np.ndarray, s0: np.ndarray, *, curved: bool = False) -> None:
         tape = Tape(net, x, s0)
         self.net, self.x = net, x
-        self.s, self.a, self.m = (_trimmed(kept, net.hidden_size) for kept in (tape.s, tape.a, tape.m))
+        self.s, self.a = (_trimmed(kept, net.hidden_size) for kept in (tape.s, tape.a))
+        self.m = None if tape.m is None else _trimmed(tape.m, net.hidden_size)
         self.last = tape.last
         self.D, self.E = unit_derivatives(net, self.a, self.s[:-1], curved=curved)
         self.weights = {source: gate_matrices(net, source)[0] for source in "xhm"}
@@ -66,7 +67,7 @@ class Stretch:
         z = np.zeros((len(V), self.local.stop, units, V.shape[2]))
         z[:, self.local] = V.reshape(len(V), -1, *z.shape[2:])
         self._drive(z, "h", V[:, :units])
-        if len(self.weights["m"]):
+        if self.m is not None:
             self._drive(z, "m", self._rate(t, z))
         return z
 
@@ -111,7 +112,7 @@ class Stretch:
         U = adjoint.reshape(len(z), C, -1, adjoint.shape[2])
         Z = np.einsum("bcnu,bcuk->bnuk", D[:, :C], U)
         Z[..., 0] += np.einsum("bcnmu,bcmu->bnu", E[:, :C], np.einsum("bcuk,bmuk->bcmu", U[..., 1:], z))
-        if len(self.weights["m"]):
+        if self.m is not None:
             M = self._back(Z, "m")
             Z += D[:, -1, :, :, None] * M[:, None]
             Z[..., 0] += np.einsum("bnmu,bmu->bnu", E[:, -1], np.einsum("buk,bmuk->bmu", M[..., 1:], z))

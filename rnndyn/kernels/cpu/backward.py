@@ -44,10 +44,11 @@ def local_adjoint(p, s, a, l, am, lm, gq, t, i, n, stage):
     Da, Ds, Dq = partials(k, gates, old, parameters(k, p.q, n))
     la = pull(Da, adjoint)
     if stage == 0:
-        scatter(am, (i, 0, n, 0), 1, la)
+        if am is not None:
+            scatter(am, (i, 0, n, 0), 1, la)
     else:
         ls = pull(Ds, adjoint)
-        if slot_count(k, "m") > 0:
+        if lm is not None:
             Ra, Rs = rate_partials(k, gates, old)
             back = load(lm, (i, n, 0))
             la, ls = plus(la, scaled(back, Ra)), plus(ls, scaled(back, Rs))
@@ -100,13 +101,14 @@ def through_weights(p, a, l, am, lm, t, lo, hi, first_block, last_block, through
         while n < last_block:
             count = blocks_at_once(rows, last_block - n)
             if through_m:
-                for i in range(r, r + rows):
-                    for j in range(n, n + count):
-                        store(lm, (i, j, 0), load(lm, (i, j, 0)) * 0.0)
-                first, depth = first_slot(k, "m"), p.W_mT.shape[2]
-                left, left_row = block(am, (r, first), 0, None, 3), block(am, (r, first), None, None, 3)
-                out = block(lm, (r, n), 0, 1, None)
-                pull_back(left, left_row, p.W_mT, out, out, rows, n, count, depth)
+                if lm is not None:
+                    for i in range(r, r + rows):
+                        for j in range(n, n + count):
+                            store(lm, (i, j, 0), load(lm, (i, j, 0)) * 0.0)
+                    first, depth = first_slot(k, "m"), p.W_mT.shape[2]
+                    left, left_row = block(am, (r, first), 0, None, 3), block(am, (r, first), None, None, 3)
+                    out = block(lm, (r, n), 0, 1, None)
+                    pull_back(left, left_row, p.W_mT, out, out, rows, n, count, depth)
             else:
                 first, depth = first_slot(k, "h"), p.W_hT.shape[2]
                 left, left_row = block(a, (t, r, first), 1, None, 4), block(a, (t, r, first), None, None, 4)
@@ -121,7 +123,7 @@ def local_adjoints(p, g, s, a, l, am, lm, gq, trace, start, t, lo, hi, first_blo
     """:func:`local_adjoint` of some rows and blocks; the losses come first, in the first stage that the cell has."""
     for n in range(first_block, last_block):
         for i in range(lo, hi):
-            if stage == 0 or slot_count(kind(p), "m") == 0:
+            if stage == 0 or lm is None:
                 add_losses(g, l, trace, start, t, i, n)
             local_adjoint(p, s, a, l, am, lm, gq, t, i, n, stage)
 
@@ -132,8 +134,8 @@ def backward(p, g, s, a, l, am, lm, gq, trace, start, rows, workers, arrivals):
 
     ``g`` (batch, time, unit) is dL/dh of the losses, ``start`` the tape's first time in it. ``l`` (1, batch, component,
     block, lane) enters as dL/ds after the tape and leaves as dL/ds before it; the tape ``a`` is overwritten by dL/da;
-    ``gq`` collects dL/dq of each row. ``am`` and ``lm`` are room for two-stage cells. With a counter ``arrivals`` (1,)
-    each worker owns some units of all rows, and waits for the others before it reads their dL/da.
+    ``gq`` collects dL/dq of each row. ``am`` and ``lm`` are room for two-stage cells, else None. With a counter
+    ``arrivals`` (1,) each worker owns some units of all rows, and waits for the others before it reads their dL/da.
     """
     batch, length, blocks = a.shape[1], a.shape[0], a.shape[3]
     groups = (batch + rows - 1) // rows
@@ -149,7 +151,7 @@ def backward(p, g, s, a, l, am, lm, gq, trace, start, rows, workers, arrivals):
             hi = min(batch, lo + rows)
             for back in range(length):
                 t = length - 1 - back
-                if slot_count(k, "m") > 0:
+                if lm is not None:
                     local_adjoints(p, g, s, a, l, am, lm, gq, trace, start, t, lo, hi, first, last, 0)
                     if together:
                         arrived += workers

@@ -119,7 +119,7 @@ def rates(p, s, a, m, now, old, r, rows, base, n, count):
 def advance(p, s, a, m, y, t, now, old, new, r, rows, base, n, count):
     """New states of some rows at some blocks of units."""
     k = kind(p)
-    if slot_count(k, "m") > 0:
+    if m is not None:
         left_rows, left_row = block(m, (now, r - base), 1, None, 3), block(m, (now, r - base), None, None, 3)
         recurrent(p, "m", a, now, r, rows, base, n, count, left_rows, left_row, p.W_m)
     else:
@@ -155,7 +155,8 @@ def step(p, s, a, m, y, lo, hi, base, t, now, stage, share, shares):
             r, rows = lo + tiles * many + (i - groups) // parts(blocks, panels), 1
             n, count = split((i - groups) % parts(blocks, panels), blocks, panels)
         if stage == 0:
-            rates(p, s, a, m, now, old, r, rows, base, n, count)
+            if m is not None:
+                rates(p, s, a, m, now, old, r, rows, base, n, count)
         else:
             advance(p, s, a, m, y, t, now, old, new, r, rows, base, n, count)
 
@@ -167,14 +168,15 @@ def forward(p, x, s, a, m, y, steps, stretch, rows, workers, arrivals):
     Each worker takes groups of ``rows`` rows of the batch through all times, the input drives of a ``stretch`` of them
     at a time, while those are in its cache. With ``a`` as long as the run and as wide as the batch, it is the tape for
     :func:`rnndyn.kernels.cpu.backward.backward`. With a counter ``arrivals`` (1,) the workers share the units of every
-    step, and wait for one another after each.
+    step, and wait for one another after each. ``m`` is None for a cell without a rate: what is for the others only is
+    then not even compiled.
     """
     batch = s.shape[1]
     groups = (batch + rows - 1) // rows
     together = arrivals.size > 0
     for number in prange(workers):
         worker = signed(number)
-        first_stage = 0 if slot_count(kind(p), "m") > 0 else 1
+        first_stage = 1 if m is None else 0
         share, shares, arrived = (worker, workers, 0) if together else (0, 1, 0)
         for group in range(0 if together else worker, groups, 1 if together else workers):
             lo = group * rows

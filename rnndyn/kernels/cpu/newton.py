@@ -86,13 +86,15 @@ def tangents_of(p, V, j, s, u, m, Da, Ds, Ra, Rs, chosen, r, rows, wanted):
         for slot in range(u.shape[2]):
             for n in range(blocks):
                 store(u, (0, q, slot, n, 0), 0.0)
-    for stage in range(0 if slot_count(k, "m") > 0 else 1, 2):
+    last = 0 if m is None else 1
+    for stage in range(last + 1):
         n = 0
         while n < blocks:
             count = width_at(k, rows, blocks - n)
-            if stage == 1 and slot_count(k, "m") > 0:
-                left_rows, left_row = block(m, (0, r), 1, None, 3), block(m, (0, r), None, None, 3)
-                recurrent(p, "m", u, 0, r, rows, 0, n, count, left_rows, left_row, p.W_m)
+            if stage == 1:
+                if m is not None:
+                    left_rows, left_row = block(m, (0, r), 1, None, 3), block(m, (0, r), None, None, 3)
+                    recurrent(p, "m", u, 0, r, rows, 0, n, count, left_rows, left_row, p.W_m)
             elif slot_count(k, "h") > 0:
                 left_rows, left_row = block(s, (1, r, 0), 1, None, 4), block(s, (1, r, 0), None, None, 4)
                 recurrent(p, "h", u, 0, r, rows, 0, n, count, left_rows, left_row, p.W_h)
@@ -100,8 +102,9 @@ def tangents_of(p, V, j, s, u, m, Da, Ds, Ra, Rs, chosen, r, rows, wanted):
         for q in range(r, r + wanted):
             i = chosen[q]
             for n in range(blocks):
-                if stage == 0:
-                    store(m, (0, q, n, 0), combined(Ra, (i, 0, n, 0), Rs, (i, 0, n, 0), u, q, V, i, j, n))
+                if stage < last:
+                    if m is not None:
+                        store(m, (0, q, n, 0), combined(Ra, (i, 0, n, 0), Rs, (i, 0, n, 0), u, q, V, i, j, n))
                 else:
                     for c in range(V.shape[2]):
                         out = combined(Da[i], (c, 0, n, 0), Ds[i], (c, 0, n, 0), u, q, V, i, j, n)
@@ -236,7 +239,7 @@ def work(p, x, starts, s, a, m, y, D, krylov, here, counts, size, found, left, e
             upcoming, busy = upcoming + workers, busy + 1
     while busy > 0:
         drive(p, x, a, lo, hi, 0, 0, 0, 1, 0, 1)
-        for stage in range(0 if slot_count(kind(p), "m") > 0 else 1, 2):
+        for stage in range(1 if m is None else 0, 2):
             step(p, s, a, m, y, lo, hi, 0, 0, 0, stage, 0, 1)
         for i in range(lo, hi):
             todo[i] = 0
