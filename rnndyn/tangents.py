@@ -16,7 +16,7 @@ import numpy as np
 from rnndyn import dynamics
 from rnndyn.devices import resolve_for
 from rnndyn.kernels.cpu.ensemble import linearised
-from rnndyn.kernels.cpu.frames import ROWS, grow
+from rnndyn.kernels.cpu.frames import PUSHED, ROWS, grow
 from rnndyn.kernels.cpu.tangent import derivatives
 from rnndyn.kernels.jit import WIDTH, parallel, threads_for, threads_meet
 from rnndyn.kernels.memory import aligned_empty, aligned_zeros
@@ -45,13 +45,13 @@ def padded(size, multiple):
 def left_panels(matrices):
     """Matrices (..., row, k) as the blocks of rows (..., block, k, row) that stand on the left of the tile."""
     *batch, rows, depth = matrices.shape
-    blocks = padded(rows, ROWS) // ROWS
-    packed = aligned_zeros((*batch, blocks, depth, ROWS), matrices.dtype)
-    whole = rows // ROWS
-    cut = matrices[..., : whole * ROWS, :].reshape(*batch, whole, ROWS, depth)
+    blocks = padded(rows, PUSHED) // PUSHED
+    packed = aligned_zeros((*batch, blocks, depth, PUSHED), matrices.dtype)
+    whole = rows // PUSHED
+    cut = matrices[..., : whole * PUSHED, :].reshape(*batch, whole, PUSHED, depth)
     packed[..., :whole, :, :] = np.swapaxes(cut, -1, -2)
     if whole < blocks:
-        packed[..., whole, :, : rows - whole * ROWS] = np.swapaxes(matrices[..., whole * ROWS :, :], -1, -2)
+        packed[..., whole, :, : rows - whole * PUSHED] = np.swapaxes(matrices[..., whole * PUSHED :, :], -1, -2)
     return packed
 
 
@@ -148,7 +148,7 @@ class CellCourse(Course):
         states = np.ascontiguousarray(flat.swapaxes(0, 1))
         self.s, self.t = flat[-1].reshape(count, batch, size).copy(), self.t + steps
         D = tuple(d.reshape(*d.shape[:-2], made.blocks * made.lanes) for d in D)
-        none = np.empty((0, 1, 0, 0, ROWS), made.dtype)
+        none = np.empty((0, 1, 0, 0, PUSHED), made.dtype)
         nets = np.repeat(np.arange(count), batch)
         made_of = Stretch(self.weights, self.first, D, none, nets, steps, made.units, self.operations)
         return made_of, states
@@ -256,7 +256,7 @@ def matrix_stretch(J):
     steps, rows, size = J.shape[:3]
     packed = left_panels(np.ascontiguousarray(J).reshape(steps * rows, 1, size, size))
     none = tuple(np.empty((0, rows, *(0,) * n), J.dtype) for n in (3, 3, 2, 2))
-    no_weights = (np.empty((1, 0, 0, 0, ROWS), J.dtype),) * 2
+    no_weights = (np.empty((1, 0, 0, 0, PUSHED), J.dtype),) * 2
     return Stretch(no_weights, (0, 0), none, packed, np.zeros(rows, np.int64), steps, size, 2 * size**2)
 
 
@@ -289,7 +289,7 @@ class Frames:
         """Replace some frames."""
         self.packed.reshape(*self.packed.shape[:2], -1)[r, : self.size, : self.columns] = Q
 
-    def grow(self, stretch, interval, done, *, factors=False, growth=None):
+    def grow(self, stretch, interval, done, *, factors=False, growth=None, widest=np.inf):
         """Push the frames through a stretch, orthonormalised every ``interval`` steps.
 
         Parameters
@@ -304,6 +304,9 @@ class Frames:
             Whether the triangular factors are wanted.
         growth : ndarray, shape (window, frame, column), optional
             Of an earlier call with the same stretch, to go on with.
+        widest : float
+            A window in which one column grows more than so many times as much as another is gone through again, step by
+            step; not with ``factors``.
 
         Returns
         -------
@@ -323,8 +326,8 @@ class Frames:
         if not together:
             threads = min(threads, rows)
         slots = max(stretch.D[0].shape[3], 1)
-        units = padded(stretch.units, ROWS)
-        rooms = tuple(aligned_zeros((threads, *shape, 2, width), self.dtype) for shape in ((tall,), (tall,), (units,)))
+        units, pushed = padded(stretch.units, PUSHED), max(tall, padded(self.size, PUSHED))
+        rooms = tuple(aligned_zeros((threads, height, 2, width), self.dtype) for height in (tall, pushed, units))
         u = aligned_zeros((threads, slots, units, 2, width), self.dtype)
         C = aligned_zeros((threads, columns, 2, width), self.dtype)
         G, X = (aligned_zeros((threads, wide, 2, width), self.dtype) for _ in range(2))
@@ -339,8 +342,9 @@ class Frames:
         with parallel(threads):
             grow(
                 stretch.weights, stretch.first, stretch.D, stretch.J, stretch.nets, self.packed, self.before,
-                (*rooms, u), small, growth, R, done, lost, stretch.steps, interval, self.columns, stretch.units,
-                firm, self.dtype.type(eps), threads, np.zeros(1 if together else 0, np.int64),
+                (*rooms, u), small, growth, R, done, lost, stretch.steps, interval, self.dtype.type(widest),
+                self.columns, stretch.units, firm, self.dtype.type(eps), threads,
+                np.zeros(1 if together else 0, np.int64),
             )  # fmt: skip
         whole = R.reshape(*R.shape[:3], -1)[:, :, : self.columns, : self.columns] if factors else None
         return growth, whole, lost

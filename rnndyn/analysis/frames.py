@@ -42,17 +42,24 @@ class Frame:
     def interval(self) -> int:
         """Steps until the next QR, so that no R_ii loses more than a quarter of the digits ([geist1990]_).
 
-        Nor do vectors grow or shrink by more than a quarter of the range of numbers, however alike they do. It grows
-        from one by one step at a time, so that the growth is measured before it is relied on.
+        Returns
+        -------
+        int
+            1 to `longest`.
+        """
+        return int(np.clip(-np.log(self.eps) / 4 / max(self.spread, 1e-3), 1, self.longest()))
+
+    def longest(self) -> int:
+        """Steps in which no vector grows or shrinks by more than a quarter of the range of numbers.
+
+        It grows from one by one step at a time, so that the growth is measured before it is relied on.
 
         Returns
         -------
         int
             1 to 100.
         """
-        digits = -np.log(self.eps) / 4
-        steps = min(digits / max(self.spread, 1e-3), self.room / max(self.reach, 1e-3))
-        return int(np.clip(steps, 1, min(1 + self.taken, 100)))
+        return int(np.clip(self.room / max(self.reach, 1e-3), 1, min(1 + self.taken, 100)))
 
     def learn(self, logs: np.ndarray, steps: Any) -> np.ndarray:
         """Take note of the growth in some windows.
@@ -69,7 +76,7 @@ class Frame:
         (n,) array
             The spread of each window.
         """
-        spread = _spread(logs)
+        spread = spreads(logs)
         size = np.where(np.isfinite(logs), np.abs(logs), 0).max(axis=-1, initial=0.0)
         self.spread = max(self.spread, float((spread / steps).max(initial=0.0)))
         self.reach = max(self.reach, float((size / steps).max(initial=0.0)))
@@ -158,7 +165,7 @@ def _norm(vectors: np.ndarray, axis: Any = -2) -> np.ndarray:
     return np.squeeze(scale, axis) * np.linalg.norm(vectors / scale, axis=axis)
 
 
-def _spread(logs: np.ndarray) -> np.ndarray:
+def spreads(logs: np.ndarray) -> np.ndarray:
     """Largest minus smallest finite element of each row; 0 for a row without any."""
     finite = np.isfinite(logs)
     top, bottom = (np.where(finite, logs, fill) for fill in (-np.inf, np.inf))

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from rnndyn.analysis.frames import Frame
+from rnndyn.analysis.frames import Frame, spreads
 from rnndyn.analysis.growth import Tally, dimension_weights, entropy_rate, kaplan_yorke
 from rnndyn.kernels.jit import COMPILED
 from rnndyn.schema import Status
@@ -25,6 +25,8 @@ STRETCH_BYTES = 16_000_000
 TRANSIENT = 20.0  # nats: so much may be left of it in any run
 EVERY = 16  # windows, of which one is checked by its determinants where these cost as much as a part of a step
 CHECKS = 64  # at least, where there are so many windows
+BEGIN = 8  # windows, where those that spread too much are gone through again
+LOSS = 1 / 3  # of the digits is what an R_ii may lose there
 
 
 class Summary(NamedTuple):
@@ -194,18 +196,22 @@ class ByTiles:
         self.way, self.frames, self.fixed = way, way.frames(Q), interval
         self.judge, self.windows = Frame(Q[:1]), 0
         self.alive = np.ones(len(Q), bool)
+        # Where windows that spread too much are gone through again, their length is that which costs least.
+        self.guard = {"widest": self.judge.eps**-LOSS} if interval is None and not way.on_device else {}
+        self.cheapest = 1
 
     def advance(self, steps: int, measure: Measure) -> int:
         """Move on by so many steps, or as many as there are; their number comes back."""
         left, stride = steps, 0
         while left:
-            interval = self.fixed or self.judge.interval()
+            interval = self.fixed or (self.cheapest if self.guard else self.judge.interval())
             if not stride:
                 # Determinants are the processor's: beside a GPU, those of many windows would take most of the time.
                 stride = max(1, min(steps if self.way.on_device else EVERY, steps // interval // CHECKS))
             most = max(1, STRETCH_BYTES // self.way.step_bytes // interval)
             if not self.fixed:
-                most = min(most, max(16, self.windows))  # the spread is measured before it is relied on
+                # The spread is measured before it is relied on.
+                most = min(most, max(BEGIN if self.guard else 16, self.windows))
             start = self.way.t
             stretch, states = self.way.stretch(min(left, most * interval))
             if not stretch.steps:
@@ -229,7 +235,7 @@ class ByTiles:
         """Logarithms of R_ii (windows, R, k) over a stretch, and the steps of its windows."""
         windows = -(-stretch.steps // interval)
         done = np.where(self.alive, 0, windows)
-        growth, _, lost = self.frames.grow(stretch, interval, done)
+        growth, _, lost = self.frames.grow(stretch, interval, done, **self.guard)
         logs = np.zeros(growth.shape)
         judged = np.zeros(growth.shape[:2], bool)
         while lost.any():
@@ -238,14 +244,33 @@ class ByTiles:
                 at = slice(w * interval, min((w + 1) * interval, stretch.steps))
                 logs[w, r], judged[w, r] = self._judge(r, start + at.start, states[r, at], measure), True
                 done[r] = windows if not self.alive[r] else w + 1
-            growth, _, lost = self.frames.grow(stretch, interval, done, growth=growth)
+            growth, _, lost = self.frames.grow(stretch, interval, done, growth=growth, **self.guard)
         usual = ~judged & self.alive
         logs[usual] = np.log(growth[usual].astype(np.float64))
         lengths = np.full(windows, interval)
         lengths[-1] = stretch.steps - interval * (windows - 1)
         self.judge.learn(logs[usual], np.broadcast_to(lengths[:, None], usual.shape)[usual])
-        measure.unresolved[:] |= ((interval > 1) & self._too_wide(logs, usual)).any(axis=0)
+        if self.guard:
+            share = 2 * self.frames.size * self.frames.columns / stretch.operations
+            self.cheapest = self._cheapest(logs, lengths, usual, share)
+        elif interval > 1:
+            measure.unresolved[:] |= self._too_wide(logs, usual).any(axis=0)
         return logs, lengths
+
+    def _cheapest(self, logs: np.ndarray, lengths: np.ndarray, usual: np.ndarray, share: float) -> int:
+        """Steps of a window that cost least, had all windows spread like these, by the work of a QR beside a step's.
+
+        Of single steps two at a time count: they spread less than twice as much as one.
+        """
+        if lengths.max() == 1 and len(logs) > 1:
+            logs, lengths, usual = logs[1:] + logs[:-1], lengths[1:] + lengths[:-1], usual[1:] & usual[:-1]
+        if not usual.any():
+            return 1
+        each = np.sort((spreads(logs) / lengths[:, None])[usual])
+        steps = np.arange(1, self.judge.longest() + 1)
+        redone = 1 - np.searchsorted(each, np.log(self.guard["widest"]) / steps, side="right") / len(each)
+        redone[0] = 0
+        return int(steps[np.argmin(share / steps + redone * (1 + share))])
 
     def _too_wide(self, logs: np.ndarray, usual: np.ndarray) -> np.ndarray:
         """Windows (windows, R) whose growth spreads over more than half the digits."""

@@ -71,6 +71,24 @@ def test_a_factor_that_cannot_be_resolved_leaves_the_frame_before_its_window(bad
     assert np.abs(frames.get(1) - pushed(J[:3, 1], Q[1], 1)[0]).max() < 1e-12
 
 
+def test_a_window_that_spreads_too_much_is_gone_through_step_by_step(rng):
+    """Of four steps with singular values from 1 to 1e-5, the last column drowns in rounding; of one step none does."""
+    U, V = frame(rng, 20, 3, 3).reshape(2, 10, 3, 3)
+    J = np.stack([U * np.array([1, 1e-2, 1e-5]) @ V, U], axis=1)  # nothing has to be done again in the second frame
+    Q = frame(rng, 2, 3, 3)
+    single = Frames(Q)
+    steps = single.grow(matrix_stretch(J), 1, np.zeros(2, int))[0]
+    wanted = np.array([steps[k : k + 4].prod(axis=0) for k in (0, 4, 8)])
+    errors = []
+    for widest in (np.inf, 1e6):
+        frames, done = Frames(Q), np.zeros(2, int)
+        growth, _, lost = frames.grow(matrix_stretch(J), 4, done, widest=widest)
+        assert not lost[1] and np.abs(growth[:, 1] - 1).max() < 1e-14
+        errors.append(np.inf if lost[0] else np.abs(growth[:, 0] / wanted[:, 0] - 1).max())
+    assert done.tolist() == [3, 3] and np.array_equal(bits(frames.get(0)), bits(single.get(0)))
+    assert errors[0] > 1e-2 and errors[1] < 1e-15 * 4
+
+
 def test_no_bit_depends_on_the_threads(rng, monkeypatch):
     J, Q = rng.standard_normal((3, 1, 37, 37)), frame(rng, 1, 37, 37)
     results = []

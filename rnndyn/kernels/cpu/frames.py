@@ -11,11 +11,12 @@ import math
 from numba import prange
 
 from rnndyn.kernels.barrier import meet
-from rnndyn.kernels.jit import REGISTER_BYTES, kernel, routine, signed
+from rnndyn.kernels.jit import FEW_REGISTERS, REGISTER_BYTES, kernel, routine, signed
 from rnndyn.kernels.lanes import load, store, width_of
 from rnndyn.kernels.tile import block, tile
 
 ROWS = 8 if REGISTER_BYTES == 64 else 4  # of a tile of two registers; the columns of a panel are a multiple of it
+PUSHED = 6 if FEW_REGISTERS else ROWS  # of a tile that pushes: as many sums as there are registers for
 PASSES = 4  # of Gram-Schmidt at most
 SAME = 0.25  # of the square of its length is what the last pass leaves of a column at least
 DONE, AGAIN, LOST = 0, 1, 2
@@ -47,8 +48,8 @@ def put_panel(A, w, frames, r, register, lo, hi):
 def add_product(W, net, slot, A, u, w, to, depth):
     """``u[to] += W A``, with packed ``W`` (network, slot, row block, k, row) and the first rows of a panel."""
     for n in range(W.shape[2]):
-        out = block(u, (w, to, n * ROWS), 2, 3, None)
-        tile(ROWS, 2, out, out, block(W, (net, slot, n), 4, None, 3), block(A, (w,), None, 2, 1), depth)
+        out = block(u, (w, to, n * PUSHED), 2, 3, None)
+        tile(PUSHED, 2, out, out, block(W, (net, slot, n), 4, None, 3), block(A, (w,), None, 2, 1), depth)
 
 
 @routine
@@ -89,21 +90,25 @@ def push_matrix(J, at, rooms, w):
     """One step of the panel ``A[w]``, into ``B[w]``, by the packed matrix ``J[at]``."""
     A, B, M, u = rooms
     for n in range(J.shape[2]):
-        for i in range(ROWS):
+        for i in range(PUSHED):
             for v in range(2):
-                store(B, (w, n * ROWS + i, v, 0), 0.0)
-        out = block(B, (w, n * ROWS), 1, 2, None)
-        tile(ROWS, 2, out, out, block(J, (at, 0, n), 4, None, 3), block(A, (w,), None, 2, 1), J.shape[3])
+                store(B, (w, n * PUSHED + i, v, 0), 0.0)
+        out = block(B, (w, n * PUSHED), 1, 2, None)
+        tile(PUSHED, 2, out, out, block(J, (at, 0, n), 4, None, 3), block(A, (w,), None, 2, 1), J.shape[3])
 
 
 @routine
-def push(weights, first, D, J, Q, before, rooms, w, r, net, t, steps, panels, size, share, shares):
-    """Push one share of the panels of frame ``r`` through ``steps`` steps from ``t`` on; ``before`` keeps the frame."""
+def push(weights, first, D, J, Q, before, kept, rooms, w, r, net, t, steps, panels, size, share, shares):
+    """Push one share of the panels of frame ``r`` through ``steps`` steps from ``t`` on.
+
+    ``before`` keeps the frame as it was, unless it is ``kept`` there already.
+    """
     A, B, M, u = rooms
     rows = A.shape[1]
     for p in range(share, panels, shares):
         take_panel(Q, r, 2 * p, A, w, 0, rows)
-        put_panel(A, w, before, r, 2 * p, 0, rows)
+        if not kept:
+            put_panel(A, w, before, r, 2 * p, 0, rows)
         for step in range(t, t + steps):
             if step > t:
                 for i in range(rows):
@@ -251,7 +256,7 @@ def wait(arrivals, arrived, workers):
 
 @routine
 def orthonormalise(Q, r, rooms, small, w, window, growth, R, count, firm, eps, share, shares, arrivals, arrived):
-    """Make frame ``r`` orthonormal, its growth into ``growth``; the verdict and the count of arrivals come back."""
+    """Make frame ``r`` orthonormal, its growth a factor of ``growth``; verdict and count of arrivals come back."""
     A = rooms[0]
     C, G, X, size, units, pivots, verdicts, zero = small
     wide, tiles = G.shape[1], A.shape[1] // ROWS
@@ -289,23 +294,44 @@ def orthonormalise(Q, r, rooms, small, w, window, growth, R, count, firm, eps, s
             return LOST, arrived
         if share == 0:
             for j in range(min(wide, count - columns)):
-                growth[window, r, columns + j] = pivots[w, j]
+                growth[window, r, columns + j] *= pivots[w, j]
     return verdict, wait(arrivals, arrived, shares)
+
+
+@routine
+def spread(growth, window, r):
+    """Largest growth of a column in a window, by the smallest."""
+    least = most = growth[window, r, 0]
+    for j in range(1, growth.shape[2]):
+        least, most = min(least, growth[window, r, j]), max(most, growth[window, r, j])
+    return most / least
+
+
+@routine
+def go_back(Q, before, r, share, shares):
+    """Put one share of frame ``r`` back to what it was before the window."""
+    lo, hi = part(Q.shape[1] // ROWS, share, shares)
+    for i in range(lo, hi):
+        for n in range(before.shape[2]):
+            store(Q, (r, i, n, 0), load(before, (r, i, n, 0)))
 
 
 @kernel
 def grow(
-    weights, first, D, J, nets, Q, before, rooms, small, growth, R, done, lost, steps, interval, count, size, firm, eps,
-    workers, arrivals,
+    weights, first, D, J, nets, Q, before, rooms, small, growth, R, done, lost, steps, interval, widest, count, size,
+    firm, eps, workers, arrivals,
 ):  # fmt: skip
     """Push frames through ``steps`` steps, and make them orthonormal after every ``interval`` of them.
 
+    A window in which one column grows more than ``widest`` times as much as another is gone through again, and the
+    frame made orthonormal after each of its steps.
+
     Either ``weights`` (packed: those that the state drives and those that the rate drives) and the local derivatives
     ``D`` (time, frame, ...) give the Jacobians, or ``J`` (time and frame, 1, row block, k, row) holds them. ``nets``
-    is the network of each frame ``Q`` (frame, state, register, lane). ``growth`` (window, frame, column) receives the
-    R_jj, ``R`` (window, frame, row, register, lane) the whole factors if it has any windows. ``done`` counts the
-    windows of each frame; where a factor cannot be resolved, the frame is left as it was before that window, and
-    ``lost`` says so. Workers take frames, or with a counter ``arrivals`` (1,) share every one.
+    is the network of each frame ``Q`` (frame, state, register, lane). ``growth`` (window, frame, column), of ones,
+    receives the R_jj, ``R`` (window, frame, row, register, lane) the whole factors if it has any windows. ``done``
+    counts the windows of each frame; where a factor cannot be resolved, the frame is left as it was before that window,
+    and ``lost`` says so. Workers take frames, or with a counter ``arrivals`` (1,) share every one.
     """
     together = arrivals.size > 0
     windows = growth.shape[0]
@@ -315,18 +341,29 @@ def grow(
         arrived, panels = 0, before.shape[2] // 2
         for r in range(0 if together else worker, Q.shape[0], 1 if together else workers):
             for window in range(done[r], windows):
-                t = window * interval
-                length = min(interval, steps - t)
-                push(weights, first, D, J, Q, before, rooms, worker, r, nets[r], t, length, panels, size, share, shares)
-                arrived = wait(arrivals, arrived, shares)
-                verdict, arrived = orthonormalise(
-                    Q, r, rooms, small, w, window, growth, R, count, firm, eps, share, shares, arrivals, arrived
-                )
+                t, verdict = window * interval, DONE
+                end = min(t + interval, steps)
+                length, kept = end - t, False
+                while t < end and verdict != LOST:
+                    push(
+                        weights, first, D, J, Q, before, kept, rooms, worker, r, nets[r], t, length, panels, size,
+                        share, shares,
+                    )  # fmt: skip
+                    arrived = wait(arrivals, arrived, shares)
+                    verdict, arrived = orthonormalise(
+                        Q, r, rooms, small, w, window, growth, R, count, firm, eps, share, shares, arrivals, arrived
+                    )
+                    t, kept = t + length, True
+                    if verdict != LOST and length > 1 and spread(growth, window, r) > widest:
+                        arrived = wait(arrivals, arrived, shares)
+                        go_back(Q, before, r, share, shares)
+                        if share == 0:
+                            for j in range(count):
+                                growth[window, r, j] = 1
+                        arrived = wait(arrivals, arrived, shares)
+                        t, length = window * interval, 1
                 if verdict == LOST:
-                    lo, hi = part(Q.shape[1] // ROWS, share, shares)
-                    for i in range(lo, hi):
-                        for n in range(2 * panels):
-                            store(Q, (r, i, n, 0), load(before, (r, i, n, 0)))
+                    go_back(Q, before, r, share, shares)
                     if share == 0:
                         lost[r] = True
                     break
