@@ -186,7 +186,9 @@ def uncoupled(H, seed):
     return rd.PiecewiseLinear(A, np.diag(w[order]), b[order]), order
 
 
-@pytest.mark.parametrize(("k", "cycles", "budget"), [(1, 8, 300), (2, 16, 600), (3, 8, 200)])
+@pytest.mark.parametrize(
+    ("k", "cycles", "budget"), [(1, 8, 300), (2, 16, 600), pytest.param(3, 8, 200, marks=pytest.mark.slow)]
+)
 def test_a_hundred_units(k, cycles, budget):
     # Fixed points: 2^3. Period 2: each of them with the one flipping unit on its cycle. Period 3: nothing new.
     net, order = uncoupled(100, 0)

@@ -78,6 +78,6 @@ def test_rectified_networks_are_searched_by_their_codes(period, rng):
 def test_cycles_are_found_by_multiple_shooting():
     """At r = 4 the logistic map has the 2^p points sin^2(pi k / (2^p - 1)) and sin^2(pi k / (2^p + 1)) of F^p."""
     logistic = rd.Map(lambda s, x, p: p[0] * s * (1 - s), 1, parameters=(4.0,))
-    ds = rd.fixed_points(logistic, period=4, rng=0)
+    ds = rd.fixed_points(logistic, period=4, rng=0, starts=256)
     expected = np.sin(np.pi * np.concatenate([np.arange(8) / 15, np.arange(1, 9) / 17])) ** 2
     np.testing.assert_allclose(ds.state.values.ravel(), np.sort(expected), atol=1e-12)

@@ -134,6 +134,7 @@ def test_ring_of_few_units_has_bumps():
     verify(net, ds)
 
 
+@pytest.mark.slow
 @pytest.mark.compiled
 def test_ring_of_relu_units_is_one_in_spite_of_its_kinks():
     ds = rd.slow_points(ring(64, activation="relu", J0=-6.0, J1=8.0, bias=1.0), starts=16, rng=0)

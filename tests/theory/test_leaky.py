@@ -87,6 +87,7 @@ def test_what_holds_for_every_network(gain, noise, alpha):
     assert 1 - alpha + alpha * gain * slope - 1e-12 <= growth < 1 - alpha + alpha * gain
 
 
+@pytest.mark.slow
 def test_stated_errors_hold_against_finer_grids():
     for gain, noise, alpha in ((3.0, 0.0, 0.5), (5.0, 1.0, 0.2), (1.2, 0.0, 0.9)):
         theory = mean_field(gain, noise=noise, alpha=alpha)

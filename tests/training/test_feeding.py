@@ -101,7 +101,7 @@ def test_after_a_masked_step_the_input_is_the_true_one(rng):
 
 
 @pytest.mark.compiled
-@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_scheduled_sampling_teaches_to_recover_from_an_error(seed):
     """Three sentences by heart; guessing gives 1/4.
 

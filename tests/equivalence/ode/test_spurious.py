@@ -37,6 +37,7 @@ def test_the_cycle_sets_in_at_one(dt, invented, cycles):
     assert ds.attrs["invented"] == invented and (ds.period == 2).sum() == cycles
 
 
+@pytest.mark.slow
 def test_the_second_doubling():
     """At h = sqrt(6)/2 = 1.2247...: cycles of four."""
     assert [(search(dt=dt, max_period=4, refinements=1, duration=20).period == 4).sum() for dt in (1.21, 1.24)] == [
