@@ -98,4 +98,5 @@ def test_a_spectrum_takes_no_more_for_more_steps():
             sizes.append(tracemalloc.get_traced_memory()[1])
         finally:
             tracemalloc.stop()
-    assert sizes[0] < 50e6 and sizes[1] < sizes[0] + 1e5  # measured: 34 MB, and the same up to 32000 steps
+    # Measured: 34 MB, give or take 0.15 by where stretches end; growth kept for each step would add 0.5.
+    assert sizes[0] < 50e6 and sizes[1] < sizes[0] + 3e5
