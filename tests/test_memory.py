@@ -91,12 +91,11 @@ def test_a_spectrum_of_many_steps_stays_small():
 def test_a_spectrum_takes_no_more_for_more_steps():
     net, sizes = rd.Elman.random(256, gain=2.0, rng=0), []
     rd.lyapunov_spectrum(net, k=16, steps=200, warmup=0, rng=0)  # compiles
-    for steps in (4000, 8000):
+    for steps in (8000, 16000):  # up to the first of these, stretches grow to their full length
         tracemalloc.start()
         try:
             rd.lyapunov_spectrum(net, k=16, steps=steps, warmup=0, rng=0)
             sizes.append(tracemalloc.get_traced_memory()[1])
         finally:
             tracemalloc.stop()
-    # Measured: 34 MB, give or take 0.15 by where stretches end; growth kept for each step would add 0.5.
-    assert sizes[0] < 50e6 and sizes[1] < sizes[0] + 3e5
+    assert sizes[0] < 50e6 and sizes[1] < sizes[0] + 1e5  # measured: 34 MB, and the same up to 32000 steps

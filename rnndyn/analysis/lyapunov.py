@@ -71,8 +71,8 @@ def lyapunov_spectrum(
         Steps between orthonormalisations; "auto" takes as many as the measured spread of the growth allows without
         losing more than a quarter of the digits of any growth factor. Long computations on the processor, in compiled
         code, take as many as cost least, often two for full spectra: where more than a third of the digits would be
-        lost, they go back and orthonormalise after every step. So rounding puts off the least exponents by 4e-11 (of
-        float32 networks 2e-5) at most.
+        lost, they go back and orthonormalise after every step. So the least growth factor of a window may be off by
+        some 4e-11 of itself (for float32 networks 2e-5), the larger ones by less.
     time_step
         Duration of a step: exponents are in nats per unit of time.
     rng
