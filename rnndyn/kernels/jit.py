@@ -14,8 +14,8 @@ from rnndyn.kernels.cache import cached
 # Only contraction to fused multiply-adds: NaN checks and the order of sums stay as written.
 FLAGS = {"error_model": "numpy", "fastmath": {"contract"}}
 # Everything below a kernel is inlined: a call with a dozen blocks and arrays costs as much as a small tile. Neither C
-# nor Python code calls it, so it needs no entries from there, which take a quarter of the time to compile; a call from
-# Python ends the process.
+# nor Python code calls it, so it needs no entries from there, which take a seventh and a sixth of the time to compile;
+# a call from Python ends the process.
 INLINED = FLAGS | {"forceinline": True, "no_cfunc_wrapper": True, "no_cpython_wrapper": True}
 
 

@@ -89,7 +89,8 @@ def test_a_window_that_spreads_too_much_is_gone_through_step_by_step(rng):
     assert errors[0] > 1e-2 and errors[1] < 1e-15 * 4
 
 
-def test_no_bit_depends_on_the_threads(rng, monkeypatch):
+@pytest.mark.parametrize(("interval", "widest"), [(1, np.inf), (2, 10.0)])  # the latter goes back in each window
+def test_no_bit_depends_on_the_threads(interval, widest, rng, monkeypatch):
     J, Q = rng.standard_normal((3, 1, 37, 37)), frame(rng, 1, 37, 37)
     results = []
     for threads, worth in ((1, 1e9), (2, 0)):
@@ -97,7 +98,7 @@ def test_no_bit_depends_on_the_threads(rng, monkeypatch):
         monkeypatch.setattr(tangents, "threads_for", lambda operations, items, n=threads: min(n, items))
         frames = Frames(Q)
         with parallel(threads):
-            growth = frames.grow(matrix_stretch(J), 1, np.zeros(1, int))[0]
+            growth = frames.grow(matrix_stretch(J), interval, np.zeros(1, int), widest=widest)[0]
         results.append((growth, frames.get()))
     assert all(np.array_equal(bits(a), bits(b)) for a, b in zip(*results, strict=True))
 
