@@ -1,4 +1,4 @@
-"""Fixed points of one cell network by compiled Newton iteration from many starts: rooms, kernel, plain arrays."""
+"""Fixed points of cell networks by compiled Newton iteration from many starts: rooms, kernel, plain arrays."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from rnndyn.kernels.cpu.newton import newton
 from rnndyn.kernels.dispatch import rows_of
 from rnndyn.kernels.jit import COMPILED, parallel, threads_for
 from rnndyn.kernels.memory import aligned_empty, aligned_zeros
+from rnndyn.kernels.pack import stacked
 from rnndyn.networks.recurrent import CellNetwork
-from rnndyn.passes import constant, pack_states, unpack_states
+from rnndyn.passes import pack_states, unpack_states
 
 TILES = 4  # of starts that a thread takes on at a time
 VECTORS = 32  # of GMRES at most: few need more
@@ -17,28 +18,30 @@ ROUNDS = 24
 WORTH_COMPILING = 16_384  # numbers in all starts together
 
 
-def applies(net, starts: np.ndarray) -> bool:
+def applies(net, numbers: int) -> bool:
     """Whether :func:`newton_from` can take this network, and the starts are enough to be worth it.
 
     Parameters
     ----------
     net
         A network.
-    starts : ndarray, shape (n, S)
-        Starts.
+    numbers : int
+        How many all starts have together, for all networks.
     """
-    return COMPILED and isinstance(net, CellNetwork) and starts.size >= WORTH_COMPILING
+    return COMPILED and isinstance(net, CellNetwork) and numbers >= WORTH_COMPILING
 
 
-def newton_from(net, x, starts, enough: float):
-    """Newton steps from each start, in the network's dtype.
+def newton_from(nets, of, x, starts, enough: float):
+    """Newton steps from each start, in the networks' dtype.
 
     Parameters
     ----------
-    net : CellNetwork
-        The network.
-    x : ndarray, shape (I,), or None
-        Constant input.
+    nets : list of CellNetwork
+        Networks of one class, size and dtype.
+    of : ndarray of int, shape (n,)
+        Index of the network of each start, in rising order.
+    x : ndarray, shape (n, I)
+        Its constant input.
     starts : ndarray, shape (n, S)
         Starts.
     enough : float
@@ -51,6 +54,7 @@ def newton_from(net, x, starts, enough: float):
     lengths : ndarray, shape (n,)
         |F(x) - x| there; infinite or NaN for a start outside the range of numbers.
     """
+    net = nets[0]
     made = net.layout
     threads = threads_for(len(starts) * 200 * net.W_hh.size, len(starts))
     rows = TILES * rows_of(made.cell) * threads
@@ -62,8 +66,6 @@ def newton_from(net, x, starts, enough: float):
 
     first, found = (aligned_empty((len(starts), *of_state), made.dtype) for _ in range(2))
     pack_states(net, starts, first)
-    inputs = np.zeros((rows, 1, made.inputs), made.dtype)
-    inputs[:] = 0 if x is None else x
     derivatives = (
         room(rows, made.states, made.gates, *of_unit),
         room(rows, made.states, *of_state),
@@ -81,9 +83,11 @@ def newton_from(net, x, starts, enough: float):
     lengths = np.zeros(len(starts), made.dtype)
     with parallel(threads):
         newton(
-            made.weights,
-            constant(inputs),
+            stacked(nets),
+            of,
+            np.ascontiguousarray(x, made.dtype),
             first,
+            np.zeros((rows, 1, made.inputs), made.dtype),
             room(2, rows, *of_state),
             pre_activations,
             room(1, rows, *of_unit) if made.m[1] else None,

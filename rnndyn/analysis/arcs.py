@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from rnndyn.analysis.equation import Equation
 from rnndyn.analysis.manifolds import SHORTEST, Curve, Foot, in_parts, project
-from rnndyn.analysis.newton import Equation
 from rnndyn.schema import Status
 
 GAUSS = np.polynomial.legendre.leggauss(8)

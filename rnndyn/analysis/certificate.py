@@ -12,8 +12,8 @@ import numpy as np
 
 from rnndyn import dynamics
 from rnndyn.analysis import cycles, front
+from rnndyn.analysis.equation import Equation
 from rnndyn.analysis.interval import Interval, above, enclosable, enclose
-from rnndyn.analysis.newton import Equation
 from rnndyn.kernels.threads import in_parts
 
 EPS = np.finfo(np.float64).eps
@@ -21,6 +21,7 @@ SAME_DIGITS = 12  # states that agree to so many digits of the scale are looked 
 BATCH_ELEMENTS = 500_000  # of the Jacobians that are held at once
 WIDENINGS = 6  # trials for the widest box in which a root is alone
 WIDEST = 1e6  # of such a box, times the scale
+WIDER = 1.02  # that much wider a box is worth a further trial
 
 
 class Certificate(NamedTuple):
@@ -216,6 +217,8 @@ def _widest(contraction, r: np.ndarray, kappa: np.ndarray, certified: np.ndarray
         best, worst = np.where(alone, np.maximum(best, trial), best), np.where(alone, worst, np.minimum(worst, trial))
         guess = r + 0.98 * (1 - least) / growth
         trial = np.where(np.isfinite(guess), guess, np.where(alone, worst, np.sqrt(best * worst)))
+        if not (certified & (np.minimum(trial, worst) > WIDER * best)).any():
+            break
     return best
 
 

@@ -201,7 +201,7 @@ def _misses(net, x, s) -> np.ndarray:
 
 
 def _defect(net, x, s) -> _Defect:
-    """The defect with its Jacobians; rounding as for sums of S terms, as in `rnndyn.analysis.newton`."""
+    """The defect with its Jacobians; rounding as for sums of S terms, as in `rnndyn.analysis.equation`."""
     n, k, size = s.shape
     g = _misses(net, x, s)
     with np.errstate(all="ignore"):

@@ -9,7 +9,8 @@ import numpy as np
 from rnndyn.analysis import codes, cycles
 from rnndyn.analysis.certificate import Certificate, distinct
 from rnndyn.analysis.completeness import Box, Claim, claim, is_odd
-from rnndyn.analysis.newton import Equation, solve
+from rnndyn.analysis.equation import Equation
+from rnndyn.analysis.newton import solve
 from rnndyn.analysis.pieces import pieces
 from rnndyn.analysis.search import branch_and_bound, drive, search_on
 from rnndyn.analysis.starts import visited

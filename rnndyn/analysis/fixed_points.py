@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from copy import deepcopy
-from itertools import product, repeat
+from itertools import product
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -14,8 +14,9 @@ from rnndyn.analysis import front
 from rnndyn.analysis.certificate import Certificate
 from rnndyn.analysis.completeness import Box, invariant_box
 from rnndyn.analysis.eigen import mode_types, nonnormality, spectrum, stability, time_constants, transient_growth
+from rnndyn.analysis.equation import Equation
 from rnndyn.analysis.finding import find
-from rnndyn.analysis.newton import Equation, solve_together
+from rnndyn.analysis.newton import solve_together
 from rnndyn.analysis.starts import visited
 from rnndyn.devices import resolve_for
 from rnndyn.kernels.threads import small_matrices
@@ -27,6 +28,8 @@ from rnndyn.validate import as_array, as_generator, as_integer, as_number
 
 if TYPE_CHECKING:
     from xarray import Dataset
+
+AT_ONCE = 4_000_000  # numbers in the starts of searches that begin together
 
 
 def fixed_points(
@@ -60,7 +63,8 @@ def fixed_points(
         A start is converged when max |F^p(x) - x| is at most this. By default each goes on to its own rounding error.
     rng
         Seed or Generator of the starts. The search of each network under each input begins with it as it is here, so it
-        gives what it gives alone.
+        gives what it gives alone, up to rounding: many starts, of all searches together, are iterated otherwise than
+        few.
     device
         "cpu"; "cuda" runs Newton's iteration for fixed points of networks of one cell on a GPU, the first starts of all
         networks and inputs at once. Multiple shooting for cycles, every other search, certificates and eigenvalues stay
@@ -104,7 +108,8 @@ def fixed_points(
     point is certified by Krawczyk's test on enclosures of the network's own equations ([krawczyk1969]_), and points are
     merged where it proves them the same; a `Map` and a `LayerNormLSTM` have no enclosure, so their points are
     "converged" at best. Nobody can promise that all points are found. Cost O(starts (p + 1) S^3) per iteration, 5 to 20
-    of them; memory is bounded. Definition and use of fixed points in networks: [sussillo2013]_.
+    of them; memory is bounded. The first starts of all networks and inputs share the cores. Definition and use of fixed
+    points in networks: [sussillo2013]_.
 
     On a GPU one block of threads takes one start after the other, and GMRES with up to 32 vectors solves for each step
     ([saad1986]_): O(S^2) for each vector. Memory there: the first starts of all searches, and some 40 S numbers for
@@ -128,16 +133,12 @@ def fixed_points(
     # The last takes the caller's own generator, which so moves on.
     rngs = [*(deepcopy(rng) for _ in searches[1:]), rng]
     doubles = [one if isinstance(one, Map) else one.astype("float64") for one in nets]
-    posed: Iterable[Search] = (
+    posed = (
         _search(doubles[k], inputs[j], starts, period, own, device) for (k, j), own in zip(searches, rngs, strict=True)
     )
-    begun: Iterable = repeat(None)
     with small_matrices(period * nets[0].state_size):
-        if device == "cuda" and period == 1:
-            posed = list(posed)
-            begun = solve_together([search.equation for search in posed], [search.starts for search in posed], tol)
-        work = zip(progressing(searches, progress, "fixed points"), posed, begun, strict=False)
-        found = [_of_one(search, states, tol) for _, search, states in work]
+        work = zip(progressing(searches, progress, "fixed points"), _begun(posed, tol), strict=False)
+        found = [_of_one(search, states, tol) for _, (search, states) in work]
     data = {name: np.concatenate([variables[name] for variables, _ in found]) for name in found[0][0]}
     attrs = {name: [values[name] for _, values in found] for name in found[0][1]}
     of_point = np.repeat(searches, [len(variables["residual"]) for variables, _ in found], axis=0)
@@ -175,8 +176,27 @@ def _search(
     return Search(Equation(net, x, period, scale or 1.0, device), box, first, rng)
 
 
-def _of_one(search: Search, begun: tuple | None, tol: float | None) -> tuple[dict, dict]:
-    """Variables and attrs of the result of one search, whose first states may be known."""
+def _begun(posed: Iterable[Search], tol: float | None) -> Iterator[tuple[Search, tuple[np.ndarray, np.ndarray]]]:
+    """Searches, each with what Newton's iteration makes of its starts: those of many searches at once."""
+    some: list[Search] = []
+    for search in posed:
+        some.append(search)
+        if sum(one.starts.size for one in some) >= AT_ONCE:
+            yield from _solved(some, tol)
+            some = []
+    yield from _solved(some, tol)
+
+
+def _solved(some: list[Search], tol: float | None) -> Iterator[tuple[Search, tuple[np.ndarray, np.ndarray]]]:
+    if not some:
+        return iter(())
+    with np.errstate(over="ignore", invalid="ignore"):
+        states = solve_together([search.equation for search in some], [search.starts for search in some], tol)
+    return zip(some, states, strict=True)
+
+
+def _of_one(search: Search, begun: tuple[np.ndarray, np.ndarray], tol: float | None) -> tuple[dict, dict]:
+    """Variables and attrs of the result of one search, begun with these states and whether they have converged."""
     equation, box, first, rng = search
     with np.errstate(over="ignore", invalid="ignore"):
         found = find(equation, box, first, tol, rng, begun)

@@ -216,13 +216,44 @@ def enclose(net, s: Interval, x: Interval) -> tuple[Interval, Interval]:
     raise TypeError(f"net is a {type(net).__name__}: its formulas are not known, so they cannot be enclosed")
 
 
+@singledispatch
 def enclosable(net) -> bool:
     """Whether `enclose` can be had: not for a `Map`, nor for a user's cell that calls more than is known here."""
+    return False
+
+
+@enclosable.register
+def _(net: CellNetwork) -> bool:
+    return _known(net.cell)
+
+
+@enclosable.register
+def _(net: Stack) -> bool:
+    return all(enclosable(layer) for layer in net.layers)
+
+
+@cache
+def _known(cell) -> bool:
+    """Whether the formulas of a cell can be run on balls."""
+    p, unit = _activation(cell), Interval(np.zeros((1, 1)))
+    given = p, [unit] * len(cell.drives), [unit] * cell.states
     try:
-        enclose(net, Interval(np.zeros((1, net.state_size))), Interval(np.zeros((1, net.input_size))))
+        if cell.rate is not None:
+            on_balls(cell.rate)(*given)
+            on_balls(cell.rate_partials)(*given)
+        for formula in cell.update, cell.partials:
+            on_balls(formula)(*given, [unit] * cell.parameters)
     except TypeError:  # what is called, or the operator, does not take balls
         return False
     return True
+
+
+def _activation(cell) -> SimpleNamespace:
+    """What the formulas look up their activation in, on balls."""
+    if cell.activation is None:
+        return SimpleNamespace()
+    found = {name: on_balls(getattr(cell.activation, name)) for name in ("value", "slope")}
+    return SimpleNamespace(activation=SimpleNamespace(**found))
 
 
 @enclose.register
@@ -231,9 +262,7 @@ def _(net: CellNetwork, s: Interval, x: Interval) -> tuple[Interval, Interval]:
     W_xh, W_hh, b_h, b_hn, units = net.cell_weights()
     W_x, W_h, b = (rows.reshape(len(rows) // H, H, *rows.shape[1:]) for rows in (W_xh, W_hh, b_h))
     q = [Interval(row) for row in (units if len(units) else np.zeros((cell.parameters, H)))]
-    p = SimpleNamespace()
-    if cell.activation is not None:
-        p.activation = SimpleNamespace(value=on_balls(cell.activation.value), slope=on_balls(cell.activation.slope))
+    p = _activation(cell)
     parts = [s[:, k : k + H] for k in range(0, S, H)]
     a: list[Interval] = []  # pre-activations
     da: list[Interval] = []  # their derivatives in (s, x)

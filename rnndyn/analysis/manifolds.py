@@ -14,7 +14,7 @@ import numpy as np
 
 from rnndyn.analysis.completeness import Box
 from rnndyn.analysis.eigen import spectrum
-from rnndyn.analysis.newton import BATCH_ELEMENTS, Equation
+from rnndyn.analysis.equation import BATCH_ELEMENTS, Equation
 
 ITERATIONS = 30
 PRECISION, GOOD = 1e-13, 1e-7  # of a state on the curve, relative to its size: aimed at, accepted

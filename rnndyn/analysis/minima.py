@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from rnndyn.analysis.equation import Equation
 from rnndyn.analysis.manifolds import in_parts
-from rnndyn.analysis.newton import Equation
 
 EPS = np.finfo(np.float64).eps
 HESSIANS, NEWTON_STEPS = 4, 20  # at most, of a refinement; steps with one Hessian

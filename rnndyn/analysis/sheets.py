@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from rnndyn.analysis.equation import Equation
 from rnndyn.analysis.manifolds import slow_modes
-from rnndyn.analysis.newton import Equation
 
 ITERATIONS = 20
 

@@ -11,9 +11,10 @@ from rnndyn.analysis import front
 from rnndyn.analysis.arcs import Arc, describe
 from rnndyn.analysis.completeness import Box, invariant_box
 from rnndyn.analysis.eigen import spectrum
+from rnndyn.analysis.equation import Equation
 from rnndyn.analysis.manifolds import in_parts, project, slow_modes, slow_vector, trace
 from rnndyn.analysis.minima import KNOWN, Minima, merged, minima, stationary
-from rnndyn.analysis.newton import Equation, solve
+from rnndyn.analysis.newton import solve
 from rnndyn.analysis.sheets import sheets
 from rnndyn.analysis.starts import visited
 from rnndyn.errors import check_device

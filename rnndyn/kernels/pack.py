@@ -138,6 +138,8 @@ def pack(cell, *weights):
 
 def stacked(nets):
     """Packed weights of cell networks of one class and size, with an axis of the networks in front of each array."""
+    if len(nets) == 1:
+        return nets[0].cell(*(part[None] for part in nets[0].layout.weights))
     parts = []
     for each in zip(*(net.layout.weights for net in nets), strict=True):
         together = aligned_empty((len(nets), *each[0].shape), each[0].dtype)

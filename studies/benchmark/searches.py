@@ -11,7 +11,8 @@ import numpy as np
 import rnndyn as rd
 from rnndyn import dynamics
 from rnndyn.analysis.certificate import distinct
-from rnndyn.analysis.newton import Equation, solve
+from rnndyn.analysis.equation import Equation
+from rnndyn.analysis.newton import solve
 from studies.benchmark.peers import Rnndyn as Passes
 from studies.benchmark.peers import Torch as TorchPasses
 from studies.benchmark.workers import Work

@@ -3,7 +3,8 @@
 import numpy as np
 
 import rnndyn as rd
-from rnndyn.analysis.newton import Equation, solve
+from rnndyn.analysis.equation import Equation
+from rnndyn.analysis.newton import solve
 
 SEED = 0
 SAME = 1e-7  # two roots that are nearer are one

@@ -7,7 +7,7 @@ import scipy.optimize
 
 import rnndyn as rd
 from rnndyn.analysis.certificate import certify, distinct
-from rnndyn.analysis.newton import Equation
+from rnndyn.analysis.equation import Equation
 
 
 # ---- 50 digits -------------------------------------------------------------------------------------------------------

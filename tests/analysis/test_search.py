@@ -8,7 +8,8 @@ from scipy.spatial.distance import pdist
 
 import rnndyn as rd
 from rnndyn.analysis.completeness import Box, claim, invariant_box, is_odd
-from rnndyn.analysis.newton import Equation, solve
+from rnndyn.analysis.equation import Equation
+from rnndyn.analysis.newton import solve
 from rnndyn.analysis.search.branch import EPS, Boxes, Drive, alone, band, branch_and_bound, drive, newton
 from rnndyn.analysis.search.deflation import deflated
 from rnndyn.analysis.search.fibres import on_fibres

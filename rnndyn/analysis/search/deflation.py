@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from rnndyn.analysis.completeness import Box
-from rnndyn.analysis.newton import Equation
+from rnndyn.analysis.equation import Equation
 
 ITERATIONS = 40
 NEARBY = 0.75  # share of the starts that lie near a known root

@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from rnndyn.analysis.completeness import Box
-from rnndyn.analysis.newton import Equation, Point, solve
+from rnndyn.analysis.equation import Equation, Point
+from rnndyn.analysis.newton import solve
 from rnndyn.analysis.search.deflation import deflated
 from rnndyn.analysis.search.fibres import on_fibres
 from rnndyn.analysis.search.homotopy import on_homotopies

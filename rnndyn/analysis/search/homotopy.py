@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from rnndyn.analysis.completeness import Box
-from rnndyn.analysis.newton import Equation
+from rnndyn.analysis.equation import Equation
 from rnndyn.analysis.search.curves import follow
 
 

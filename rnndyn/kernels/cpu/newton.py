@@ -13,6 +13,7 @@ from rnndyn.kernels.cpu.tangent import differentiate
 from rnndyn.kernels.dispatch import (
     block_rows,
     kind,
+    member,
     row_panels,
     slot_count,
     tile_blocks,
@@ -172,8 +173,10 @@ def directions(p, V, s, u, m, Da, Ds, Ra, Rs, H, turns, e, todo, size, used, cho
 
 
 @routine
-def take_start(starts, s, here, i, number):
-    """Put a start into row ``i``."""
+def take_start(starts, inputs, s, here, x, i, number):
+    """Put a start and its inputs into row ``i``."""
+    for j in range(x.shape[2]):
+        x[i, 0, j] = inputs[number, j]
     for c in range(s.shape[2]):
         for n in range(s.shape[3]):
             register = load(starts, (number, c, n, 0))
@@ -215,69 +218,76 @@ def try_part(s, here, V, i, last, part):
 
 
 @routine
-def refill(starts, s, here, counts, size, i, number):
+def refill(starts, inputs, s, here, x, counts, size, i, number):
     """Begin with a new start in row ``i``."""
-    take_start(starts, s, here, i, number)
+    take_start(starts, inputs, s, here, x, i, number)
     counts[0, i], counts[3, i], size[0, i], size[1, i] = number, 0, np.inf, 1
 
 
 @routine
-def work(p, x, starts, s, a, m, y, D, krylov, here, counts, size, found, left, enough, rounds, worker, workers):
-    """One worker's part of :func:`newton`."""
+def work(p, of, inputs, starts, rooms, found, left, enough, rounds, worker, workers):
+    """One worker's part of :func:`newton`: its starts of one network, then those of the next."""
+    x, s, a, m, y, D, krylov, here, counts, size = rooms
     slots = counts.shape[1] // workers
     lo, hi = worker * slots, (worker + 1) * slots
     Da, Ds, Ra, Rs = D
     V, u, H, turns, e = krylov
     own, todo, used, age = counts[0], counts[1], counts[2], counts[3]
     length, part = size[0], size[1]
-    upcoming, busy = worker, 0
-    for i in range(lo, hi):
-        own[i], todo[i] = -1, 0
-        take_start(starts, s, here, i, worker)  # something to compute with, should there be nothing else to do
-        if upcoming < starts.shape[0]:
-            refill(starts, s, here, counts, size, i, upcoming)
-            upcoming, busy = upcoming + workers, busy + 1
-    while busy > 0:
-        drive(p, x, a, lo, hi, 0, 0, 0, 1, 0, 1)
-        for stage in range(1 if m is None else 0, 2):
-            step(p, s, a, m, y, lo, hi, 0, 0, 0, stage, 0, 1)
+    upcoming, last = worker, starts.shape[0] - 1
+    while upcoming <= last:
+        n, first, busy = of[upcoming], upcoming, 0
+        one = member(p, n)
         for i in range(lo, hi):
-            todo[i] = 0
-            if own[i] >= 0:
-                now = residual(s, V, i)
-                if now < length[i] * (1 - ENOUGH_LOWER * part[i]):
-                    length[i], part[i], todo[i] = now, 1, 1
-                    copy_row(here, s, i)
-                else:
-                    part[i] /= 2
-                age[i] += 1
-                if length[i] <= enough or part[i] < SHORTEST or age[i] >= rounds:
-                    todo[i] = 0
-                    give_result(found, here, own[i], i)
-                    left[own[i]] = length[i]
-                    own[i] = -1
-                    busy -= 1
-                    if upcoming < starts.shape[0]:
-                        refill(starts, s, here, counts, size, i, upcoming)
-                        upcoming, busy = upcoming + workers, busy + 1
-                elif todo[i]:
-                    differentiate(p, s, a, Da, Ds, Ra, Rs, i)
-        directions(p, V, s, u, m, Da, Ds, Ra, Rs, H, turns, e, todo, length, used, counts[4], lo, hi)
-        for i in range(lo, hi):
-            if own[i] >= 0 and age[i] > 0:
-                try_part(s, here, V, i, V.shape[1] - 1, part[i])
+            own[i], todo[i] = -1, 0
+            take_start(starts, inputs, s, here, x, i, first)  # something to compute with, should there be nothing else
+            if upcoming <= last and of[upcoming] == n:
+                refill(starts, inputs, s, here, x, counts, size, i, upcoming)
+                upcoming, busy = upcoming + workers, busy + 1
+        while busy > 0:
+            drive(one, x, a, lo, hi, 0, 0, 0, 1, 0, 1)
+            for stage in range(1 if m is None else 0, 2):
+                step(one, s, a, m, y, lo, hi, 0, 0, 0, stage, 0, 1)
+            for i in range(lo, hi):
+                todo[i] = 0
+                if own[i] >= 0:
+                    now = residual(s, V, i)
+                    if now < length[i] * (1 - ENOUGH_LOWER * part[i]):
+                        length[i], part[i], todo[i] = now, 1, 1
+                        copy_row(here, s, i)
+                    else:
+                        part[i] /= 2
+                    age[i] += 1
+                    if length[i] <= enough or part[i] < SHORTEST or age[i] >= rounds:
+                        todo[i] = 0
+                        give_result(found, here, own[i], i)
+                        left[own[i]] = length[i]
+                        own[i] = -1
+                        busy -= 1
+                        if upcoming <= last and of[upcoming] == n:
+                            refill(starts, inputs, s, here, x, counts, size, i, upcoming)
+                            upcoming, busy = upcoming + workers, busy + 1
+                    elif todo[i]:
+                        differentiate(one, s, a, Da, Ds, Ra, Rs, i)
+            directions(one, V, s, u, m, Da, Ds, Ra, Rs, H, turns, e, todo, length, used, counts[4], lo, hi)
+            for i in range(lo, hi):
+                if own[i] >= 0 and age[i] > 0:
+                    try_part(s, here, V, i, V.shape[1] - 1, part[i])
 
 
 @kernel
-def newton(p, x, starts, s, a, m, y, D, krylov, here, counts, size, found, left, enough, rounds, workers):
+def newton(p, of, inputs, starts, x, s, a, m, y, D, krylov, here, counts, size, found, left, enough, rounds, workers):
     """Newton steps from each of ``starts`` until the length of G is ``enough`` or no part of a step lowers it.
 
+    Start i is one of network ``of[i]`` among ``p`` under ``inputs[i]``; those of a network come one after the other.
     ``found`` receives the last states, ``left`` the length of G there. Each worker owns some rows of all the rooms and
-    takes every so-manieth start. ``D`` holds the local derivatives of each row, ``krylov`` its vectors (row, vector,
-    component, block, lane), the tangents of its pre-activations, and the small least-squares problem. ``counts`` (5,
-    row): the start in a row, whether its direction is due, how many vectors made it, its age, the rows that are
-    gathered; ``size`` (2, row): the length of G, and the part of the step that is tried.
+    takes every so-manieth start. ``x`` (row, 1, input) is room for the inputs of each row, ``D`` for its local
+    derivatives, ``krylov`` for its vectors (row, vector, component, block, lane), the tangents of its pre-activations,
+    and the small least-squares problem. ``counts`` (5, row): the start in a row, whether its direction is due, how many
+    vectors made it, its age, the rows that are gathered; ``size`` (2, row): the length of G, and the part of the step
+    that is tried.
     """
     for number in prange(workers):
         worker = signed(number)
-        work(p, x, starts, s, a, m, y, D, krylov, here, counts, size, found, left, enough, rounds, worker, workers)
+        rooms = x, s, a, m, y, D, krylov, here, counts, size
+        work(p, of, inputs, starts, rooms, found, left, enough, rounds, worker, workers)

@@ -7,7 +7,8 @@ are halved by the same rule until they lower the residual, each start for itself
 import numpy as np
 
 import rnndyn as rd
-from rnndyn.analysis.newton import Equation, solve
+from rnndyn.analysis.equation import Equation
+from rnndyn.analysis.newton import solve
 from studies.benchmark import searches
 from studies.benchmark.cuda import peers as passes
 from studies.benchmark.searches import problem, search

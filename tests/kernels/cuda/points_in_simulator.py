@@ -17,7 +17,8 @@ if not device.SIMULATED:
     pytest.skip("test_simulator.py runs it", allow_module_level=True)
 
 from rnndyn import passes, passes_cuda, roots, roots_cuda  # noqa: E402
-from rnndyn.analysis.newton import Equation, solve, solve_together  # noqa: E402
+from rnndyn.analysis.equation import Equation  # noqa: E402
+from rnndyn.analysis.newton import solve, solve_together  # noqa: E402
 
 # A GRU that writes has the cell of one that keeps, with other weights.
 OTHERS = [case for case in CASES if not case.name.endswith("write")]
@@ -33,8 +34,8 @@ def test_the_steps_are_those_of_the_processor(case, rng, poisoned, monkeypatch):
     net, x = case.network(rng, 5, 2), rng.standard_normal(2)  # more units than a block has threads
     starts = rng.uniform(-1, 1, (3, net.state_size))  # more starts than blocks
     monkeypatch.setattr(roots, "ROUNDS", roots_cuda.ROUNDS)
-    here, left_here = roots.newton_from(net, x, starts, ENOUGH)
     inputs = np.repeat(x[None], 3, axis=0)
+    here, left_here = roots.newton_from([net], np.zeros(3, int), inputs, starts, ENOUGH)
     there, left = roots_cuda.newton_from([net], np.zeros(3, int), inputs, starts, ENOUGH)
     after, J = dynamics.step(net, there, inputs), dynamics.jacobian(net, there, inputs)
     np.testing.assert_allclose(left, np.linalg.norm(after - there, axis=1), rtol=1e-6, atol=4 * ENOUGH)
@@ -51,18 +52,18 @@ def test_the_steps_are_those_of_the_processor(case, rng, poisoned, monkeypatch):
 def test_networks_and_inputs_are_solved_together(rng):
     """Each start meets its own network and input."""
     nets = [rd.GRU.random(2, 1, gain=0.5, rng=n) for n in range(2)]
-    equations = [Equation(net, np.array([x]), 1, 1.0) for x in (-1.0, 0.5) for net in nets]
+    equations = [Equation(net, np.array([x]), 1, 1.0, "cuda") for x in (-1.0, 0.5) for net in nets]
     starts = [rng.uniform(-1, 1, (n, 2)) for n in (1, 2, 3, 1)]
     together = solve_together(equations, starts, None)
     for equation, first, (states, converged) in zip(equations, starts, together, strict=True):
-        expected, also = solve(equation, first, None)
+        expected, also = solve(Equation(equation.net, equation.x, 1, 1.0), first, None)
         assert states.shape == first.shape and converged.all() and also.all()
         np.testing.assert_allclose(states, expected, rtol=0, atol=1e-14)
     assert len(np.unique(np.concatenate([states[0] for states, _ in together]).round(6))) == 8
 
 
 def test_a_closed_form_and_no_starts():
-    line = [Equation(rd.Elman([[1.0]], [[w]], activation="identity"), np.ones(1), 1, 1.0) for w in (0.5, -1.0)]
+    line = [Equation(rd.Elman([[1.0]], [[w]], activation="identity"), np.ones(1), 1, 1.0, "cuda") for w in (0.5, -1.0)]
     (one, _), (other, _) = solve_together(line, [np.zeros((1, 1))] * 2, 1e-12)
     assert (one.item(), other.item()) == pytest.approx((2.0, 0.5), rel=1e-14)  # x = w x + 1
     for states, converged in solve_together(line, [np.zeros((0, 1))] * 2, None):
@@ -86,12 +87,12 @@ def test_starts_out_of_range_and_equations_without_a_root_end():
     states, left = roots_cuda.newton_from([net], np.zeros(2, int), np.zeros((2, 0)), starts, ENOUGH)
     np.testing.assert_array_equal(states, starts)
     assert left.tolist() == [np.inf, 0.5]
-    assert not solve_together([Equation(net, None, 1, 1.0)], [starts], None)[0][1].any()
+    assert not solve_together([Equation(net, None, 1, 1.0, "cuda")], [starts], None)[0][1].any()
 
 
 def test_a_fold_is_left_to_steps_with_matrices():
     """I - J is singular at the root 0 of tanh(x) = x, where GMRES creeps."""
-    equation = Equation(rd.Elman(None, [[1.0]]), None, 1, 1.0)
+    equation = Equation(rd.Elman(None, [[1.0]]), None, 1, 1.0, "cuda")
     states, converged = solve_together([equation], [np.array([[0.3]])], None)[0]
     assert converged.all() and abs(states.item()) < 1e-4
 
