@@ -253,9 +253,9 @@ class Problem:
             g = derivative[1][:, times]
         else:
             values, g = self.loss.steps(z[:, first:], self.targets[:, times], self.net.output_activation)
-            weight = 1.0 if self.weight is None else self.weight[:, times]
+            weight = np.ones((1, 1)) if self.weight is None else self.weight[:, times]
             self.values[:, times] = values * weight
-            g = g * (np.broadcast_to(weight, values.shape)[:, :, None] / len(self.s0)).astype(self.net.dtype)
+            g = g * (weight[:, :, None] / max(len(self.s0), 1)).astype(self.net.dtype)
         whole = g.astype(self.net.dtype, copy=False)
         if first:
             whole = np.zeros(z.shape, self.net.dtype)

@@ -2,7 +2,8 @@
 
 The system takes large blocks back as soon as they are freed and clears their pages when it gives them out again, which
 costs a pass with large batches as much as its arithmetic. So large blocks stay here for a while. An array's block comes
-back when neither the array nor any view of it is left.
+back when neither the array nor any view of it is left. Small arrays are cut from sheets, each thread from its own: to
+ask where an array of its own lies takes longer than all the rest.
 """
 
 import math
@@ -12,6 +13,7 @@ import weakref
 import numpy as np
 
 LINE = 64  # bytes: whole-register loads are fast only on cache lines
+SHEET, SMALL = 1 << 16, 1 << 12  # bytes of a sheet, and of the largest arrays that are cut from one
 WORTH_KEEPING = 1 << 18
 KEPT_BYTES = 1 << 28  # in all; the blocks that came back first are let go
 SLACK = 1.25  # a block serves arrays that fill this part of it
@@ -21,6 +23,13 @@ class Block(np.ndarray):
     """Bytes. A view of them stands for their use: NumPy never lets an array refer past a base of another type."""
 
 
+class _Sheet(threading.local):
+    """What this thread has cut off its sheet so far, in bytes."""
+
+    block, used = np.empty(0, np.uint8), SHEET
+
+
+_sheet = _Sheet()
 _kept: list[Block] = []
 _lock = threading.Lock()  # only ever tried: a block may come back in the middle of taking one, by garbage collection
 
@@ -31,6 +40,8 @@ def aligned_empty(shape, dtype):
     if 0 in shape:
         return np.empty(shape, dtype)
     room = math.prod(shape) * dtype.itemsize + LINE
+    if room <= SMALL:
+        return np.ndarray(shape, dtype, *_cut(room))
     if room < WORTH_KEEPING:
         block = np.empty(room, np.uint8)
         return np.ndarray(shape, dtype, block, _to_line(block))
@@ -38,6 +49,16 @@ def aligned_empty(shape, dtype):
     loan = block.view()
     weakref.finalize(loan, _come_back, block).atexit = False
     return np.ndarray(shape, dtype, loan, _to_line(block))
+
+
+def _cut(room):
+    """Sheet of this thread, and from which of its bytes on ``room`` less a line are free, on a cache line."""
+    used = _sheet.used
+    if used + room > SHEET:
+        _sheet.block = np.empty(SHEET, np.uint8)
+        used = _to_line(_sheet.block)
+    _sheet.used = used + room // LINE * LINE
+    return _sheet.block, used
 
 
 def _to_line(block):

@@ -1,12 +1,16 @@
 """From weight matrices to the panels that the register tile reads, and from packed results back."""
 
+import math
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from rnndyn.kernels.dispatch import slots
 from rnndyn.kernels.jit import WIDTH
-from rnndyn.kernels.memory import aligned_empty, aligned_zeros
+from rnndyn.kernels.memory import LINE, aligned_empty, aligned_zeros
+
+FEW = 1 << 14  # weights of a network that are packed in one go: looking up each place is slower than moving whole rows
 
 
 class Layout(NamedTuple):
@@ -127,6 +131,50 @@ def by_slot(cell, W_xh, W_hh, b_h, b_hn, q):
 
 def pack(cell, *weights):
     """Packed weights of one network: a NamedTuple of panels, of the type ``cell``; arguments as :func:`by_slot`."""
+    given = [array for array in weights if array is not None]
+    dtype = weights[1].dtype
+    if sum(array.size for array in given) > FEW:
+        return arranged(cell, *weights)
+    sources, parts = places(cell, dtype, *(None if array is None else array.shape for array in weights))
+    numbers = np.concatenate([np.zeros(1), *(array.ravel() for array in given)], dtype=dtype, casting="same_kind")
+    packed = numbers.take(sources, out=aligned_empty(sources.shape, dtype), mode="clip")
+    return cell(*(packed[start:stop].reshape(shape) for start, stop, shape in parts))
+
+
+@lru_cache(maxsize=64)
+def places(cell, dtype, *shapes):
+    """Where the packed numbers of small networks come from, found by packing the numbers of places.
+
+    Parameters
+    ----------
+    cell : type
+        As in :func:`by_slot`.
+    dtype : dtype
+        Of the weights.
+    *shapes : tuple of int, or None
+        Of its arguments.
+
+    Returns
+    -------
+    sources : ndarray of int
+        For each packed number, its place among all weights one after the other, from 1 on; 0 where it is padding.
+    parts : list of tuple
+        For each array of the packed weights where it starts, on a cache line, where it stops, and its shape.
+    """
+    sizes = [0 if shape is None else math.prod(shape) for shape in shapes]
+    numbers = np.split(np.arange(1, 1 + sum(sizes)).astype(dtype), np.cumsum(sizes)[:-1])
+    named = [None if shape is None else part.reshape(shape) for part, shape in zip(numbers, shapes, strict=True)]
+    pieces, parts, start = [], [], 0
+    for array in arranged(cell, *named):
+        pieces.append(array.ravel())
+        parts.append((start, start + array.size, array.shape))
+        pieces.append(np.zeros(-array.size % (LINE // dtype.itemsize)))
+        start += array.size + pieces[-1].size
+    return np.concatenate(pieces).astype(np.intp), parts
+
+
+def arranged(cell, *weights):
+    """:func:`pack` array by array."""
     matrices, bias, q = by_slot(cell, *weights)
     return cell(
         *(panels(matrices[source]) for source in "xhm"),

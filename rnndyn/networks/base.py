@@ -126,7 +126,7 @@ class Network(ABC):
         """Activation of the read-out."""
         return "identity"
 
-    @property
+    @cached_property
     def dtype(self) -> np.dtype:
         """float32 or float64."""
         return next(array.dtype for array in self._own().values() if array.ndim)
@@ -383,8 +383,8 @@ class Gradients:
         5.0
         """
         # A sum of squares, not `np.linalg.norm`: that wakes the threads of the BLAS, which then keep the cores busy.
-        squares = (np.square(array, dtype=np.float64).sum() for array in self.arrays().values())
-        return math.sqrt(float(sum(squares)))
+        numbers = [array.ravel() for array in self.arrays().values()]
+        return math.sqrt(float(np.square(np.concatenate(numbers), dtype=np.float64).sum())) if numbers else 0.0
 
     def _fields(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name != "_constant"}

@@ -86,3 +86,23 @@ def test_small_arrays_are_left_to_numpy():
     assert isinstance(array.base, np.ndarray)
     del array
     assert not memory._kept
+
+
+def test_small_arrays_are_apart_and_on_lines():
+    """They are cut from one sheet after the other: none touches its neighbours, and a sheet lasts as long."""
+    shapes = [(k % 13 + 1, 3) for k in range(2 * memory.SHEET // 256)]
+    arrays = [aligned_empty(shape, "float32") for shape in shapes]
+    for k, array in enumerate(arrays):
+        array.fill(k)
+    assert all(array.ctypes.data % memory.LINE == 0 for array in arrays)
+    assert all((array == k).all() for k, array in enumerate(arrays))
+    assert len({id(array.base) for array in arrays}) > 1
+
+
+def test_threads_do_not_share_a_sheet():
+    others = []
+    thread = threading.Thread(target=lambda: others.append(aligned_empty((2,), "float64")))
+    own = aligned_empty((2,), "float64")
+    thread.start()
+    thread.join()
+    assert own.base is not others[0].base

@@ -6,11 +6,11 @@ import sys
 
 import numpy as np
 import pytest
-from cases import bits
+from cases import CASES, bits
 
 from rnndyn.kernels.jit import WIDTH, subroutine
-from rnndyn.kernels.memory import aligned_empty, aligned_zeros
-from rnndyn.kernels.pack import adjoint_panels, blocks_of, panels, to_lanes
+from rnndyn.kernels.memory import LINE, aligned_empty, aligned_zeros
+from rnndyn.kernels.pack import adjoint_panels, arranged, blocks_of, pack, panels, to_lanes
 from rnndyn.kernels.tile import block, tile
 from rnndyn.kernels.tuples import load_part, scatter_part
 
@@ -183,3 +183,14 @@ def test_memory_behind_a_partial_register_is_not_touched():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"exit status {done.returncode} (negative: a fault): {done.stderr}"
     assert done.stdout.strip() == "untouched"
+
+
+@each_dtype
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_packing_in_one_go_is_packing_array_by_array(case, dtype, rng):
+    for units, inputs in ((1, 0), (9, 3)):
+        net = case.network(rng, units, inputs, dtype=dtype)
+        at_once, one_by_one = pack(net.cell, *net.cell_weights()), arranged(net.cell, *net.cell_weights())
+        for ours, theirs in zip(at_once, one_by_one, strict=True):
+            assert ours.shape == theirs.shape and bits(ours) == bits(theirs)
+            assert ours.flags.c_contiguous and (ours.size == 0 or ours.ctypes.data % LINE == 0)
