@@ -175,7 +175,9 @@ def _linearised(net: Network, x: np.ndarray | None, s: np.ndarray, steps: int) -
         after = walked(net, given, s, count).swapaxes(0, 1)
         finite = np.where(np.isfinite(after).all(axis=2, keepdims=True), after, after.dtype.type(0))
         before = np.concatenate([s[None], finite[:-1]]).reshape(count * batch, size)
-        rows = None if given is None else np.ascontiguousarray(given.swapaxes(0, 1)).reshape(count * batch, net.input_size)
+        rows = (
+            None if given is None else np.ascontiguousarray(given.swapaxes(0, 1)).reshape(count * batch, net.input_size)
+        )
         parts = dynamics.split_jacobian(net, before, rows) if paths.names(net) else _whole(net, before, rows)
         yield from zip(*(part.reshape(count, batch, size, size) for part in parts), after, strict=True)
         s = np.ascontiguousarray(finite[-1])
