@@ -201,8 +201,8 @@ class Problem:
             kept[end] = state
         return kept
 
-    def solve(self, plan, trace=None):
-        """Value and gradients."""
+    def solve(self, plan, trace=None, own=None):
+        """Value and gradients; ``trace`` and ``own`` receive what `state_gradients` returns."""
         windows, cut = plan
         if len(windows) > 1 and looks_ahead(self.net):
             raise ValueError("truncate or checkpoint with a Bidirectional, which looks ahead: leave both out")
@@ -213,6 +213,8 @@ class Problem:
         for window in windows:
             tape = record(self.net, self.inputs(window.start, window.stop), states[window.start], window, self.lengths)
             g = self.losses(tape, window, derivative)
+            if own is not None:
+                own[:, window.start : window.stop] = g
             within = None if trace is None else trace[:, window.start : window.stop]
             adjoint = tape.pull(g, np.zeros_like(adjoint) if cut else adjoint, self.sums, trace=within)[0]
             if window.start == 0:  # truncated, several begin there
@@ -301,10 +303,9 @@ def backprop(net, x, g, s0):
 
 
 def state_gradients(net, inputs, targets, *, loss="mse", initial_state=None, lengths=None, mask=None):
-    """Whole derivatives dL/ds_t of a loss with respect to the state at each time.
+    """Whole derivatives dL/ds_t of a loss with respect to the state at each time, and what of them is the loss's own.
 
-    Of a `Stack`, a layer's part holds what goes up to the next layer within the step too: it is the derivative by that
-    layer's state when all that depends on it follows, not at fixed states of the layers above.
+    Of a `Stack`, a layer's part is the derivative at fixed states of the other layers at that time.
 
     Parameters
     ----------
@@ -313,10 +314,12 @@ def state_gradients(net, inputs, targets, *, loss="mse", initial_state=None, len
 
     Returns
     -------
-    ndarray, shape (B, T, S)
+    whole : ndarray, shape (B, T, S)
         Total derivatives, through all later times.
+    own : ndarray, shape (B, T, H)
+        Derivatives by the hidden states h_t at fixed states of all other times.
     """
     problem = Problem.checked(net, inputs, targets, loss, initial_state, lengths, mask)
-    trace = np.zeros((len(problem.s0), problem.steps, net.state_size), net.dtype)
-    problem.solve(windows_of(problem.steps, None, None), trace)
-    return trace
+    whole, own = (np.zeros((len(problem.s0), problem.steps, n), net.dtype) for n in (net.state_size, net.hidden_size))
+    problem.solve(windows_of(problem.steps, None, None), whole, own)
+    return whole, own

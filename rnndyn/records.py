@@ -125,8 +125,10 @@ class StackTape:
         for k in range(last, -1, -1):
             place = slice(at - self.net.layers[k].state_size, at)
             within = None if trace is None else trace[:, :, place]
-            own = np.ascontiguousarray(adjoint[:, place])
+            own, risen = np.ascontiguousarray(adjoint[:, place]), g
             first, g = self.tapes[k].pull(g, own, sums.parts[k], inputs=inputs or k > 0, trace=within)
+            if within is not None and k < last:  # by a state, at fixed states of the layers above
+                hidden_of(self.net.layers[k], within)[...] -= risen
             before.insert(0, first)
             at = place.start
         return np.concatenate(before, axis=1), g

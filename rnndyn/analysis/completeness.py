@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from rnndyn.networks.closed_loop import ClosedLoop
 from rnndyn.networks.compose import Stack
 from rnndyn.networks.elementwise import QRNN
 from rnndyn.networks.elman import Elman
@@ -62,7 +63,8 @@ def invariant_box(net, inputs: Box) -> Box | None:
     Box or None
         For tanh and sigmoid units, leaky ones with alpha <= 1, highway ones, residual ones with |skip| < 1, GRUs,
         QRNNs, LSTMs without peepholes (their forget gate stays below 1 while h is bounded, or under layer
-        normalisation), and stacks of these. None means that nothing is known.
+        normalisation), and stacks of these; for closed loops of those whose box no input moves. None means that nothing
+        is known.
     """
     return None
 
@@ -138,6 +140,13 @@ def _(net: Stack, inputs: Box) -> Box | None:
         boxes.append(box)
         inputs = Box(box.low[: layer.hidden_size], box.high[: layer.hidden_size])  # h comes first in the state
     return Box(*(np.concatenate(ends) for ends in zip(*boxes, strict=True)))
+
+
+@invariant_box.register
+def _(net: ClosedLoop, inputs: Box) -> Box | None:
+    unknown = np.full(net.net.input_size, np.nan)
+    box = invariant_box(net.net, Box(unknown, unknown))
+    return box if box is not None and np.isfinite(box).all() else None
 
 
 def _range(net) -> Box:

@@ -106,10 +106,10 @@ def fixed_points(
     -----
     Damped Newton with analytic Jacobians in float64, also for float32 networks, whose weights are taken as exact. Each
     point is certified by Krawczyk's test on enclosures of the network's own equations ([krawczyk1969]_), and points are
-    merged where it proves them the same; a `Map` and a `LayerNormLSTM` have no enclosure, so their points are
-    "converged" at best. Nobody can promise that all points are found. Cost O(starts (p + 1) S^3) per iteration, 5 to 20
-    of them; memory is bounded. The first starts of all networks and inputs share the cores. Definition and use of fixed
-    points in networks: [sussillo2013]_.
+    merged where it proves them the same; a `Map`, a `LayerNormLSTM` and a `ClosedLoop` have no enclosure, so their
+    points are "converged" at best. Nobody can promise that all points are found. Cost O(starts (p + 1) S^3) per
+    iteration, 5 to 20 of them; memory is bounded. The first starts of all networks and inputs share the cores.
+    Definition and use of fixed points in networks: [sussillo2013]_.
 
     On a GPU one block of threads takes one start after the other, and GMRES with up to 32 vectors solves for each step
     ([saad1986]_): O(S^2) for each vector. Memory there: the first starts of all searches, and some 40 S numbers for

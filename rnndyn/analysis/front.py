@@ -94,6 +94,8 @@ def sequences(net: Network, inputs: Any) -> tuple[np.ndarray | None, bool]:
     array = as_array(inputs, "inputs", dims, sizes={"input": net.input_size}, dtype=net.dtype, optional=("batch",))
     if not array.shape[-2]:
         raise ValueError("inputs has no time steps: at least one is wanted")
+    if array.ndim == 3 and not len(array):
+        raise ValueError("inputs has no sequences: at least one is wanted")
     return array.reshape((-1, *array.shape[-2:])), array.ndim == 3
 
 
@@ -182,6 +184,8 @@ def initial_states(net: Network, given: Any, rows: int, rng: Any) -> np.ndarray:
     """
     if given is None:
         return random_states(net, rows, as_generator(rng))
+    if not rows:
+        raise ValueError("initial_state has no rows: at least one state is wanted")
     sizes = {"batch": rows, "state": net.state_size}
     array = as_array(given, "initial_state", ("batch", "state"), sizes=sizes, dtype=net.dtype, optional=("batch",))
     return np.array(np.broadcast_to(array, (rows, net.state_size)))

@@ -97,12 +97,12 @@ def gradient_flow(
     if len(front.networks(net)) != 1 or not isinstance(net, Network):
         raise TypeError("net is a sequence of networks: one network is wanted")
     given = {"loss": loss, "initial_state": initial_state, "lengths": lengths, "mask": mask}
-    gradients = state_gradients(net, inputs, targets, **given).astype(np.float64)
+    gradients, own = (part.astype(np.float64) for part in state_gradients(net, inputs, targets, **given))
     x, s0, steps, single = as_sequences(net, inputs, initial_state)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         data = {"gradient_norm": np.exp(_log_norm(gradients))}
         states = dynamics.forward(net, x, s0, steps)
-        data["log_gradient_norm"], log_bound, log_parts = _backward(net, x, states, gradients)
+        data["log_gradient_norm"], log_bound, log_parts = _backward(net, x, states, own)
         data["bound"] = np.exp(log_bound)
         if by := paths.names(net):
             data["log_path_norm"] = log_parts
@@ -137,23 +137,24 @@ def _rate(logs: np.ndarray) -> tuple[float, float, float]:
     return rate, float(mean_and_error(sums, steps)[1]), drift
 
 
-def _backward(net: Network, x, states: np.ndarray, gradients: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _backward(net: Network, x, states: np.ndarray, of_loss: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Logarithms of the norms and of their bounds (B, T), and of the norms of the parts by path (B, T, P).
 
     The adjoint ``g_t = e_t + J_{t+1}' g_{t+1}`` is run again with its size kept apart, as exp(scale) times a unit
-    vector; the loss's own part e_t is what the gradients have beyond ``J' g``, where that is more than rounding.
+    vector; e_t is the loss's own derivative by the hidden units, (B, T, H).
     """
-    batch, steps, size = gradients.shape
+    batch, steps, size = states.shape
+    hidden = dynamics.hidden_of(net, np.arange(size))
     logs, bounds = np.empty((batch, steps)), np.empty((batch, steps))
     parts = np.full((batch, steps, len(paths.names(net))), -np.inf)
     unit, scale, bound = np.zeros((batch, size)), np.full(batch, -np.inf), np.full(batch, -np.inf)
     for t in range(steps - 1, -1, -1):
-        own = gradients[:, t]
+        own = np.zeros((batch, size))
+        own[:, hidden] = of_loss[:, t]
         if t < steps - 1:
             x_next, s = None if x is None else np.ascontiguousarray(x[:, t + 1]), np.ascontiguousarray(states[:, t])
             J = dynamics.jacobian(net, s, x_next).astype(np.float64)
             back = np.swapaxes(J, 1, 2)
-            own = _beyond(own, back, gradients[:, t + 1], float(np.finfo(net.dtype).eps))
             if parts.size:
                 parts[:, t] = scale[:, None] + _log_norm(paths.pull(net, s, x_next, unit))
             unit, bound = (back @ unit[..., None])[..., 0], bound + log_slope(net, J)
@@ -165,13 +166,6 @@ def _backward(net: Network, x, states: np.ndarray, gradients: np.ndarray) -> tup
         bound = np.logaddexp(bound, log_own)
         logs[:, t], bounds[:, t] = scale, bound
     return logs, bounds, parts
-
-
-def _beyond(g: np.ndarray, back: np.ndarray, g_next: np.ndarray, eps: float) -> np.ndarray:
-    """``g - J' g_next`` where it is more than the rounding of its terms, and these are normal numbers; else 0."""
-    through = (back @ g_next[..., None])[..., 0]
-    rounding = 16 * eps * g.shape[-1] * (np.abs(g) + (np.abs(back) @ np.abs(g_next)[..., None])[..., 0]) + 1e-290
-    return np.where(np.abs(g - through) > rounding, g - through, 0)
 
 
 def _split(v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

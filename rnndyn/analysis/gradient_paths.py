@@ -86,7 +86,7 @@ def gradient_paths(
         raise ValueError("steps is 0: at least one step is wanted")
     before = np.concatenate([s0[:, None], dynamics.forward(net, x, s0, steps)[:, :-1]], axis=1)
     batch = len(s0)
-    flat = None if x is None else x.reshape(batch * steps, -1)
+    flat = None if x is None else x.reshape(batch * steps, net.input_size)
     by_path = paths.pull(net, before.reshape(-1, 1), flat, np.ones((batch * steps, 1)))[..., 0]
     both = np.stack([by_path[:, 0], by_path[:, 1:].sum(axis=1)]).reshape(2, batch, steps)
     direct, recurrent = both[:, 0] if single else both

@@ -127,7 +127,7 @@ def _along(net: Network, x: np.ndarray | None, s: np.ndarray, times: np.ndarray)
     product, bound = Product(batch, size), np.zeros(batch)
     split = paths.Split(batch, size) if paths.names(net) else None
     diverged_at = np.full(batch, times[-1] + 1)
-    chunk = max(1, CHUNK_ELEMENTS // (batch * size * size))
+    chunk = max(1, CHUNK_ELEMENTS // max(1, batch * size * size))
     pending: list[tuple[np.ndarray, np.ndarray]] = []
     values: list[np.ndarray] = []
     kept: dict[str, list[np.ndarray]] = {name: [] for name in ("bound", *(PATHS if split else ()))}
@@ -168,14 +168,16 @@ def _linearised(net: Network, x: np.ndarray | None, s: np.ndarray, steps: int) -
     before the next step. Many steps are taken at a time.
     """
     batch, size = s.shape
-    many = max(1, CHUNK_ELEMENTS // (batch * size * size))
+    many = max(1, CHUNK_ELEMENTS // max(1, batch * size * size))
     for start in range(0, steps, many):
         count = min(many, steps - start)
         given = None if x is None else np.ascontiguousarray(x[:, start : start + count])
         after = walked(net, given, s, count).swapaxes(0, 1)
         finite = np.where(np.isfinite(after).all(axis=2, keepdims=True), after, after.dtype.type(0))
         before = np.concatenate([s[None], finite[:-1]]).reshape(count * batch, size)
-        rows = None if given is None else np.ascontiguousarray(given.swapaxes(0, 1)).reshape(count * batch, -1)
+        rows = (
+            None if given is None else np.ascontiguousarray(given.swapaxes(0, 1)).reshape(count * batch, net.input_size)
+        )
         parts = dynamics.split_jacobian(net, before, rows) if paths.names(net) else _whole(net, before, rows)
         yield from zip(*(part.reshape(count, batch, size, size) for part in parts), after, strict=True)
         s = np.ascontiguousarray(finite[-1])

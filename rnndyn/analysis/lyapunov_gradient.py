@@ -105,6 +105,8 @@ def lyapunov_value_and_grad(
     net = net.astype("float64")
     x, s0, steps, single = as_sequences(net, inputs, initial_state)
     rows, k, rng = len(s0), front.count(k, "k", net.state_size), as_generator(rng)
+    if not rows:
+        raise ValueError("inputs has no sequences: at least one is wanted")
     if initial_state is None:
         s0 = front.random_states(net, rows, rng)
     if not steps:

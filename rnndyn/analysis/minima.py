@@ -67,7 +67,8 @@ def _of_part(equation: Equation, x: np.ndarray, known: np.ndarray, max_speed: fl
     G, A, rounding = equation.at(x)
     fixed = (np.abs(G) <= rounding).all(axis=1) | np.isfinite(known)
     bound = np.full(n, np.inf)
-    slow = ~fixed & stationary(G, A) & (np.linalg.norm(G, axis=1) <= max_speed)
+    still = stationary(G, A) | (size == 1)  # along the only direction no angle tells
+    slow = ~fixed & still & (np.linalg.norm(G, axis=1) <= max_speed)
     for k in np.flatnonzero(slow):
         x[k], bound[k] = _refined(equation, x[k])
     G, A, rounding = equation.at(x)
@@ -99,7 +100,8 @@ def _refined(equation: Equation, x: np.ndarray) -> tuple[np.ndarray, float]:
             if not np.linalg.norm(g) < best:
                 break
             kept, best = x, float(np.linalg.norm(g))
-            error = np.linalg.norm(np.abs(A).T @ (rounding + len(x) * EPS * np.abs(G)))
+            size = np.abs(A) + np.eye(len(x))  # of the Jacobian: what is left of it in A is rounded as it is
+            error = np.linalg.norm(np.abs(A).T @ rounding + len(x) * EPS * size.T @ np.abs(G))
             x = x - np.linalg.solve(H, g)
         x, bound = kept, 2 * (best + error) / curvature[0]
         if np.linalg.norm(x - start) <= NEAR * equation.scale:

@@ -84,7 +84,7 @@ def _pull_cell(net, s, x, l):
     W_h, first = gate_matrices(net, "h")
     for k, W in enumerate(W_h):
         parts[:, 1 + cell.gates[first + k], 0] += la[:, first + k] @ W
-    return parts.reshape(len(s), -1, net.state_size)
+    return parts.reshape(len(s), 1 + len(net.gates), net.state_size)
 
 
 def _pull_stack(net, s, x, l):

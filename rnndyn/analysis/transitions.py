@@ -118,6 +118,11 @@ def transition_graph(ds: Dataset) -> np.ndarray:
         Attractor, saddle, attractor, as numbers of points; sorted, the smaller attractor first. A saddle of which a
         branch arrives nowhere joins nothing; one of which a branch leads to several attractors joins several pairs.
 
+    Raises
+    ------
+    ValueError
+        For what is no result of `transitions`.
+
     Examples
     --------
     >>> import rnndyn as rd
@@ -125,6 +130,7 @@ def transition_graph(ds: Dataset) -> np.ndarray:
     >>> transition_graph(rd.transitions(net, rd.fixed_points(net, starts=64, rng=0))).tolist()
     [[0, 1, 2]]
     """
+    _check_kind(ds, "ds", "transitions")
     ways = [ds[name].values.tolist() for name in ("saddle", "branch", "target")]
     left, right = ({(s, a) for s, b, a in zip(*ways, strict=True) if b == side and a >= 0} for side in (-1, 1))
     edges = {(min(a, b), s, max(a, b)) for s, a in left for other, b in right if other == s}
@@ -162,8 +168,7 @@ def _problem(net: Any, points: Dataset, input: Any) -> tuple[_Iterate, np.ndarra
     """The map and its fixed points (n, S), checked against each other."""
     if len(front.networks(net)) > 1 or isinstance(front.plural(net), list):
         raise TypeError("net is an ensemble: one network is wanted, with the points of that network")
-    if getattr(points, "attrs", {}).get("kind") != "fixed_points" or "state" not in points:
-        raise ValueError(f"points is a {type(points).__name__}: the result of rnndyn.fixed_points is wanted")
+    _check_kind(points, "points", "fixed_points")
     if points.attrs.get("network_hash", net.content_hash()) != net.content_hash():
         raise ValueError("points are those of another network: give the network with which they were found")
     x = front.constant_input(net, input)
@@ -176,6 +181,11 @@ def _problem(net: Any, points: Dataset, input: Any) -> tuple[_Iterate, np.ndarra
         wanted = "give the input under which they were found"
         raise ValueError(f"points are not fixed under this input: the state moves by {off.max():.2g}; {wanted}")
     return F, states
+
+
+def _check_kind(ds: Any, name: str, kind: str) -> None:
+    if getattr(ds, "attrs", {}).get("kind") != kind:
+        raise ValueError(f"{name} is a {type(ds).__name__}: the result of rnndyn.{kind} is wanted")
 
 
 def _gaps(states: np.ndarray) -> np.ndarray:

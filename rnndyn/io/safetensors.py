@@ -200,8 +200,8 @@ def _check_header(path: Path) -> None:
         start, brace = file.read(8), file.read(1)
         if brace != b"{" and start.startswith((b"PK", b"\x80")):  # with a brace these are the length of a header
             raise ValueError(
-                f"{path}: is a pickled PyTorch file, and nothing is unpickled here; who made it can convert it: "
-                "safetensors.torch.save_file(torch.load(file, weights_only=True), path)"
+                f"{path}: is a zip archive or a pickle, as torch.save writes, and nothing is unpickled here; who made "
+                "it can convert a state dict: safetensors.torch.save_file(torch.load(file, weights_only=True), path)"
             )
         length = struct.unpack("<Q", start)[0] if len(start) == 8 else 0
         if length < 2 or length > min(LARGEST_HEADER, path.stat().st_size - 8):

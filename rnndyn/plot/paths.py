@@ -54,6 +54,8 @@ def gate_paths(ds, ax=None):
         ax.set_xlabel("Time before the end (step)")
         ax.axhline(0, color=GREY, linewidth=0.6, zorder=0)
         ax.set_ylabel(label(ds["log_path_norm"], "log of part over gradient"))
+        low, high = ax.get_ylim()
+        ax.set_ylim(min(low, -1), max(high, 0.1))  # a single path is all of the gradient: no picture of its rounding
         ax.set_xlim(0, max(1, lag.max(initial=0)))
         ax.legend(ncols=2)
     return ax

@@ -12,9 +12,9 @@ from rnndyn.theory.correlation import SMALL, flow_correlation, flow_exponent
 from rnndyn.theory.gaussian import STEP
 from rnndyn.theory.isotropic import NODES, curve, mean_with_leak, squared_slope, totals, variance
 from rnndyn.theory.leaky import leaky_correlation, leaky_exponent
-from rnndyn.theory.rest import flow_at_rest, leaky_at_rest
+from rnndyn.theory.rest import CONNECTIVITIES, flow_at_rest, fractions, leaky_at_rest
+from rnndyn.validate import choice
 
-CONNECTIVITIES = ("gaussian", "orthogonal")
 LARGEST = 50.0  # of gain and noise: beyond, averages are cut off
 # With memory: gain and noise together, beyond which sums are cut off, and a gain too near the transition.
 LARGEST_WITH_MEMORY, LEAST_WITH_MEMORY = 6.0, 1.01
@@ -106,9 +106,7 @@ class MeanField:
         >>> mean_field(0.5).spectrum(0.75).round(6).item() == round(float(np.log(0.5) + np.log(0.25) / 2), 6)
         True
         """
-        y = np.asarray(fraction, float)
-        if not ((y >= 0) & (y <= 1)).all():
-            raise ValueError("fraction is outside 0 to 1")
+        y = fractions(fraction)
         if not self.variance:
             found = leaky_at_rest(self.alpha).spectrum if self.alpha else flow_at_rest
             return found(y, self.gain, self.connectivity)
@@ -176,8 +174,7 @@ def mean_field(gain: float, *, connectivity: str = "gaussian", noise: float = 0.
 
 
 def _check(gain: float, connectivity: str, noise: float, alpha: float) -> None:
-    if connectivity not in CONNECTIVITIES:
-        raise ValueError(f"connectivity is {connectivity!r}: 'gaussian' or 'orthogonal' is wanted")
+    choice(connectivity, "connectivity", CONNECTIVITIES)
     if not gain > 0 or noise < 0 or not 0 <= alpha <= 1:
         raise ValueError(
             f"gain {gain}, noise {noise}, alpha {alpha}: gain > 0, noise >= 0 and 0 <= alpha <= 1 are wanted"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import digamma, polygamma
 
+from rnndyn.validate import as_integer, as_number, choice
+
 ENSEMBLES = {"real": 0.5, "complex": 1.0}  # degrees of freedom of a chi-squared of R_ii^2, half of them
 
 
@@ -32,7 +34,7 @@ def random_matrix_exponents(n: int, k: int | None = None, scale: float = 1.0, *,
 
     Raises
     ------
-    ValueError
+    TypeError, ValueError
         For a size, number, scale or ensemble that there is not.
 
     Examples
@@ -41,9 +43,7 @@ def random_matrix_exponents(n: int, k: int | None = None, scale: float = 1.0, *,
     [0.0579658, -0.6351814]
     """
     half = _degrees(n, k, ensemble)
-    if not scale > 0:
-        raise ValueError(f"scale is {scale}: a positive number is wanted")
-    return 0.5 * (np.log(scale**2 / ENSEMBLES[ensemble]) + digamma(half))
+    return np.log(as_number(scale, "scale", above=0)) + 0.5 * (digamma(half) - np.log(ENSEMBLES[ensemble]))
 
 
 def random_matrix_variances(n: int, k: int | None = None, *, ensemble: str = "real") -> np.ndarray:
@@ -72,11 +72,6 @@ def random_matrix_variances(n: int, k: int | None = None, *, ensemble: str = "re
 
 def _degrees(n: int, k: int | None, ensemble: str) -> np.ndarray:
     """Half the degrees of freedom of R_ii^2, i = 1..k."""
-    if ensemble not in ENSEMBLES:
-        raise ValueError(f"ensemble is {ensemble!r}: 'real' or 'complex' is wanted")
-    if not (isinstance(n, int | np.integer) and n >= 1):
-        raise ValueError(f"n is {n!r}: a size of at least 1 is wanted")
-    k = n if k is None else k
-    if not (isinstance(k, int | np.integer) and 1 <= k <= n):
-        raise ValueError(f"k is {k!r}: a number from 1 to n = {n} is wanted")
-    return ENSEMBLES[ensemble] * np.arange(n, n - k, -1.0)
+    n = as_integer(n, "n", minimum=1)
+    k = n if k is None else as_integer(k, "k", minimum=1, maximum=n)
+    return ENSEMBLES[choice(ensemble, "ensemble", ENSEMBLES)] * np.arange(n, n - k, -1.0)

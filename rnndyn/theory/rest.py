@@ -9,7 +9,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from scipy.special import expit
 
+from rnndyn.validate import as_array, as_number, choice
+
+CONNECTIVITIES = ("gaussian", "orthogonal")
 HALVINGS = 60  # down to the last digit of a radius
 
 
@@ -45,8 +49,8 @@ class Factors(NamedTuple):
 
     @property
     def critical_gain(self) -> float:
-        """Gain g of Gaussian weights, variance g^2 / H, at which rest is lost as H grows: g = (1 - carry) / drive."""
-        return (1 - self.carry) / self.drive
+        """Gain g of Gaussian weights, variance g^2 / H, at which rest is lost as H grows: g = (1 - |carry|) / drive."""
+        return (1 - abs(self.carry)) / self.drive
 
     def below(self, s, gain: float):
         """Fraction of the finite exponents below s, for Gaussian weights as H grows.
@@ -71,6 +75,7 @@ class Factors(NamedTuple):
         >>> float(Factors(0.0, 1.0).below(np.log(0.5), 1.0))
         0.25
         """
+        gain = as_number(gain, "gain", above=0)
         radius, distance = np.exp(np.asarray(s, float)) / self.drive, abs(self.carry / self.drive)
         return overlap(radius, gain, distance) / (np.pi * gain**2)
 
@@ -91,21 +96,27 @@ class Factors(NamedTuple):
         array
             In nats per step.
 
+        Raises
+        ------
+        TypeError, ValueError
+            Naming the argument.
+
         Examples
         --------
         >>> Factors(0.5, 0.5).spectrum([0.0, 1.0], 1.0, "orthogonal").tolist()
         [0.0, -inf]
         """
-        y, reach = np.asarray(fraction, float), self.drive * gain
-        if connectivity == "orthogonal":
-            squares = (self.carry - reach) ** 2 + 4 * self.carry * reach * np.sin(0.5 * np.pi * (1 - y)) ** 2
+        y, gain = fractions(fraction), as_number(gain, "gain", above=0)
+        carry, reach = abs(self.carry), self.drive * gain  # of eigenvalues even around 0 a sign makes no others
+        if choice(connectivity, "connectivity", CONNECTIVITIES) == "orthogonal":
+            squares = (carry - reach) ** 2 + 4 * carry * reach * np.sin(0.5 * np.pi * (1 - y)) ** 2
         else:
-            distance, all_of_it = abs(self.carry / self.drive), np.pi * gain**2
+            distance, all_of_it = carry / self.drive, np.pi * gain**2
 
             def few(radius):
                 return overlap(radius / self.drive, gain, distance) <= all_of_it * (1 - y)
 
-            squares = _last(few, np.full(y.shape, max(self.carry - reach, 0.0)), self.carry + reach) ** 2
+            squares = _last(few, np.full(y.shape, max(carry - reach, 0.0)), carry + reach) ** 2
         with np.errstate(divide="ignore"):
             return 0.5 * np.log(squares)
 
@@ -128,10 +139,29 @@ def flow_at_rest(fraction, gain: float, connectivity: str = "gaussian") -> np.nd
     >>> flow_at_rest([0.0, 0.5, 1.0], 0.5).round(12).tolist()
     [-0.5, -1.0, -1.5]
     """
-    y = np.asarray(fraction, float)
-    if connectivity == "orthogonal":
+    y, gain = fractions(fraction), as_number(gain, "gain", above=0)
+    if choice(connectivity, "connectivity", CONNECTIVITIES) == "orthogonal":
         return gain * np.cos(np.pi * y) - 1
     return gain * np.cos(_last(lambda angle: _segment(angle) <= np.pi * y, np.zeros(y.shape), np.pi)) - 1
+
+
+def fractions(fraction) -> np.ndarray:
+    """Fractions from the top of a spectrum, checked.
+
+    Parameters
+    ----------
+    fraction
+        Between 0 and 1.
+
+    Returns
+    -------
+    array
+        Of the shape of `fraction`.
+    """
+    y = as_array(fraction, "fraction", dtype="float64")
+    if not ((y >= 0) & (y <= 1)).all():
+        raise ValueError(f"fraction reaches from {y.min():g} to {y.max():g}: numbers between 0 and 1 are wanted")
+    return y
 
 
 def _last(holds, low: np.ndarray, most: float) -> np.ndarray:
@@ -260,4 +290,4 @@ def lstm_at_rest(b_i: float = 0.0, b_f: float = 0.0, b_o: float = 0.0) -> Factor
 
 
 def _sigmoid(b: float) -> float:
-    return float(1 / (1 + np.exp(-b)))
+    return float(expit(b))

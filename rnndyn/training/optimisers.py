@@ -165,9 +165,12 @@ class Adam(Optimizer):  # numpydoc ignore=PR02
     def __post_init__(self):
         super().__post_init__()
         as_number(self.eps, "eps", above=0.0)
+        wanted = ValueError(f"betas is {self.betas}: two numbers in [0, 1) are wanted")
+        if np.shape(self.betas) != (2,):
+            raise wanted
         for beta in self.betas:
-            if not 0 <= as_number(beta, "betas", minimum=0.0) < 1:
-                raise ValueError(f"betas is {self.betas}: two numbers in [0, 1) are wanted")
+            if not as_number(beta, "betas", minimum=0.0) < 1:
+                raise wanted
 
     means = 2
 

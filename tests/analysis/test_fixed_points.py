@@ -9,7 +9,7 @@ import pytest
 from cases import SMOOTH
 
 import rnndyn as rd
-from rnndyn.analysis.completeness import missing_estimate
+from rnndyn.analysis.completeness import Box, invariant_box, missing_estimate
 from rnndyn.kernels.cuda.device import problem
 
 
@@ -138,6 +138,15 @@ def test_saturated_gates_make_no_points(rng):
     net = rd.GRU.random(6, gain=2.0, rng=3)
     ds = rd.fixed_points(net, starts=30 * rng.standard_normal((300, 6)))
     assert (np.abs(ds.state) <= 1).all()
+
+
+@pytest.mark.compiled
+def test_saturated_gates_of_a_closed_loop_make_no_points():
+    """A GRU's states stay in [-1, 1] whatever it is fed; an LSTM's cell state goes as far as its inputs."""
+    loop = rd.ClosedLoop(rd.GRU.random(6, 2, 2, rng=0))
+    ds = rd.fixed_points(loop, starts=128, rng=0)
+    assert np.array_equal(ds.state, np.zeros((1, 6))) and ds.completeness == "consistent"
+    assert invariant_box(rd.ClosedLoop(rd.LSTM.random(6, 2, 2, rng=0)), Box(np.zeros(0), np.zeros(0))) is None
 
 
 @pytest.mark.compiled

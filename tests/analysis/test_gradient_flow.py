@@ -43,6 +43,37 @@ def test_underflow_is_not_silent():
     assert ds.gradient_norm[0] == 0 and np.abs(ds.log_gradient_norm - wanted).max() < 1e-9
 
 
+def test_small_derivatives_of_a_loss_add_up_beside_a_large_one_in_single_precision():
+    """Each is as small as the worst rounding of a product with the large one, all together are not."""
+    T, H = 200, 16
+    weights = np.where(np.arange(T) == T - 1, 1e5, 1.0)
+    integrator = rd.Linear(None, np.eye(H, dtype=np.float32))
+    ds = rd.gradient_flow(integrator, T, -np.ones((T, H), np.float32), mask=weights)
+    wanted = np.sqrt(H) * (1e5 + ds.lag.values)  # whole numbers, exact in float32
+    assert np.abs(ds.gradient_norm / wanted - 1).max() < 1e-14
+    assert np.abs(ds.log_gradient_norm - np.log(wanted)).max() < 1e-12  # sums of T logarithms round
+    assert np.abs(ds.bound / wanted - 1).max() < 1e-12
+
+
+def test_in_a_stack_a_state_is_one_variable_of_all(rng):
+    """By differences of the loss of what follows from a state, of which other layers' parts are held."""
+    net = rd.Stack([rd.LSTM.random(3, 2, rng=0), rd.GRU.random(4, 3, rng=1)])
+    x, target = rng.standard_normal((6, 2)), rng.standard_normal((6, 4))
+    ds, states, h = rd.gradient_flow(net, x, target), rd.run(net, x).state.values, 1e-5
+
+    def later(s, t):
+        own = 0.5 * ((s[6:] - target[t]) ** 2).sum()
+        return own + (rd.value_and_grad(net, x[t + 1 :], target[t + 1 :], initial_state=s)[0] if t < 5 else 0)
+
+    for t in range(6):
+        g = [(later(states[t] + e, t) - later(states[t] - e, t)) / (2 * h) for e in h * np.eye(10)]
+        assert ds.gradient_norm[t] == pytest.approx(np.linalg.norm(g), rel=1e-8)  # h^2 and eps / h, both 1e-10
+    assert np.abs(ds.log_gradient_norm - np.log(ds.gradient_norm)).max() < 1e-12
+    seen = np.append(np.zeros(6), states[5, 6:] - target[5])  # of the last step the loss sees the upper layer alone
+    parts = paths.pull(net, states[None, 4], x[None, 5], seen[None])[0]
+    assert np.abs(np.exp(ds.log_path_norm[4]) - np.linalg.norm(parts, axis=1)).max() < 1e-14
+
+
 def test_its_slope_is_that_of_the_jacobian_products():
     net = rd.Elman.random(6, 1, 1, gain=0.7, rng=0)
     inputs = np.random.default_rng(0).standard_normal((400, 1))

@@ -189,6 +189,11 @@ def test_wrong_networks_are_refused(net, error, message):
         rd.gradient_paths(net, steps=3)
 
 
+def test_no_sequences_have_no_sums():
+    ds = rd.gradient_paths(rd.Elman([[1.0]], [[1.0]]), np.ones((0, 3, 1)))
+    assert ds.log_sum.shape == (0, 4)
+
+
 def test_no_steps_are_refused():
     with pytest.raises(ValueError, match="steps is 0"):
         rd.gradient_paths(rd.Elman(None, [[1.0]]), steps=0)

@@ -322,6 +322,11 @@ def test_a_gpu_that_is_not_there_or_not_able(kind):
         rd.jacobian_products(net, steps=2, device="gpu")
 
 
+def test_no_sequences_have_no_products():
+    ds = rd.jacobian_products(rd.Elman.random(3, 2, rng=0), np.ones((0, 4, 2)))
+    assert ds.log_singular_value.shape == (0, 4, 3) and ds.status.shape == (0,)
+
+
 @pytest.mark.parametrize(
     "options", [{}, {"steps": 0}, {"steps": -1}, {"steps": 3, "every": 0}, {"steps": 3, "initial_state": [0.0]}]
 )

@@ -501,6 +501,8 @@ def test_the_tally_is_a_mean_with_an_error_that_knows_correlation(rng):
         ({"initial_state": [1.0]}, ValueError, "initial_state"),
         ({"initial_state": [np.nan, 0.0]}, ValueError, "initial_state"),
         ({"inputs": np.ones((10, 3))}, ValueError, "inputs"),
+        ({"inputs": np.ones((0, 10, 0))}, ValueError, "inputs has no sequences"),
+        ({"initial_state": np.ones((0, 2))}, ValueError, "initial_state has no rows"),
         ({"device": "tpu"}, ValueError, "device"),
         ({"device": "cuda"}, rd.DeviceError, "cuda"),
     ],

@@ -222,6 +222,7 @@ X = np.ones((5, 1))
         ((rd.Stack([NET]), X), {}, TypeError, "net is a Stack"),
         ((NET, None), {}, ValueError, "inputs is missing"),
         ((NET, X[:0]), {}, ValueError, "inputs has no time steps"),
+        ((NET, X[None][:0]), {}, ValueError, "inputs has no sequences"),
         ((NET, X), {"k": 4}, ValueError, "k is 4"),
         ((NET, X), {"warmup": 5}, ValueError, "warmup is 5"),
         ((NET, X), {"qr_interval": 0}, ValueError, "qr_interval is 0"),

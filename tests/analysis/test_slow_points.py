@@ -111,6 +111,15 @@ def test_ghost_of_a_fold():
 
 # ---- rings -----------------------------------------------------------------------------------------------------------
 @pytest.mark.compiled
+@pytest.mark.parametrize("speed", [1e-5, 1e-3])
+def test_ghost_of_a_fold_in_one_variable(speed):
+    """There, too, it is one point, though no direction is free to tell that it is a minimum."""
+    fold = rd.Map(lambda s, x, p: s + speed + s**2, 1)
+    ds = rd.slow_points(fold, starts=64, rng=0)
+    assert ds.kind.values.tolist() == ["slow"] and ds.status.values.tolist() == [0]
+    assert np.abs(ds.state).item() <= ds.error_bound.item() < 1e-9 and ds.speed.item() == pytest.approx(speed)
+
+
 def test_ring_of_many_units_has_the_length_of_the_theory():
     net = ring(64)
     ds = rd.slow_points(net, starts=48, rng=0)

@@ -223,6 +223,11 @@ def test_what_does_not_fit_is_named(change, error, message):
         rd.transitions(*change(net, rd.fixed_points(net, starts=16, rng=0)))
 
 
+def test_a_graph_is_one_of_transitions():
+    with pytest.raises(ValueError, match="ds is a Dataset: the result of rnndyn.transitions is wanted"):
+        rd.transition_graph(rd.fixed_points(scalar(2.0), starts=16, rng=0))
+
+
 @pytest.mark.parametrize("bad", [{"steps": 0}, {"orbits": 0}, {"displacement": 0.0}])
 def test_options_are_checked(bad):
     net = scalar(2.0)

@@ -62,13 +62,32 @@ def test_fractions_and_exponents_are_inverse(carry, gain):
     assert ends[1] == (-np.inf if carry <= reach else pytest.approx(np.log(carry - reach), abs=1e-10))
 
 
+@pytest.mark.parametrize("alpha", [0.4, 1.6])  # a step beyond 1 overshoots
 @pytest.mark.parametrize("connectivity", ["gaussian", "orthogonal"])
-def test_spectra_at_rest_of_large_networks(connectivity, rng):
+def test_spectra_at_rest_of_large_networks(connectivity, alpha, rng):
     H, gain = 400, 0.9
     W = rd.Elman.random(H, gain=gain, recurrent=connectivity, rng=rng).W_hh
-    factors = leaky_at_rest(0.4)
+    factors = leaky_at_rest(alpha)
     measured, y = factors.exponents(np.linalg.eigvals(W)), (np.arange(H) + 0.5) / H
     # Eigenvalues repel each other: they stray from their places by some 1 / sqrt(H) in a disk, less on a circle.
     assert np.abs(measured - factors.spectrum(y, gain, connectivity))[: H * 9 // 10].max() < 2 / np.sqrt(H)
     # A linear statistic: its sum scatters by sqrt(ln 1 / (1 - 0.6^2)) = 0.7 on a circle, whatever H.
     assert abs(measured.mean() - factors.spectrum(y, gain, connectivity).mean()) < 0.01
+    assert factors.spectrum(0.0, factors.critical_gain, connectivity) == pytest.approx(
+        0, abs=1e-9
+    )  # 1/H^(2/3) of digits
+
+
+@pytest.mark.parametrize(
+    ("fraction", "gain", "connectivity", "error", "words"),
+    [
+        (1.5, 1.0, "gaussian", ValueError, "fraction reaches"),
+        (np.nan, 1.0, "gaussian", ValueError, "fraction holds nan"),
+        (0.5, -1.0, "gaussian", ValueError, "gain is -1"),
+        (0.5, None, "gaussian", TypeError, "gain is None"),
+        (0.5, 1.0, "orthogonl", ValueError, "connectivity is 'orthogonl'"),
+    ],
+)
+def test_what_is_no_spectrum_is_refused(fraction, gain, connectivity, error, words):
+    with pytest.raises(error, match=words):
+        leaky_at_rest(0.5).spectrum(fraction, gain, connectivity)

@@ -181,6 +181,7 @@ def test_shared_areas_of_disks(rng):
         (lambda t: t.random_matrix_exponents(0), "n is 0"),
         (lambda t: t.random_matrix_exponents(3, 4), "k is 4"),
         (lambda t: t.random_matrix_exponents(3, scale=0.0), "scale"),
+        (lambda t: t.random_matrix_exponents(3, scale=np.inf), "scale"),
         (lambda t: t.random_matrix_exponents(3, ensemble="p-adic"), "ensemble"),
         (lambda t: t.mean_field(-1.0), "gain"),
         (lambda t: t.mean_field(np.nan), "gain"),

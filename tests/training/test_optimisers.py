@@ -143,6 +143,8 @@ def test_arguments_stay_as_they_are(optimizer):
         ("Adam", {"eps": 0.0}),
         ("Adam", {"betas": (0.9, 1.0)}),
         ("Adam", {"betas": (-0.1, 0.9)}),
+        ("Adam", {"betas": (0.9,)}),
+        ("Adam", {"betas": 0.9}),
         ("Adam", {"weight_decay": -0.1}),
         ("SGD", {"momentum": 1.0}),
         ("SGD", {"momentum": -0.5}),

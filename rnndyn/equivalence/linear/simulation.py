@@ -63,9 +63,9 @@ def draw(
     steps, width = as_integer(steps, "steps", minimum=0), model.B.shape[1]
     count = as_integer(1 if batch is None else batch, "batch", minimum=1)
     x = None
-    if width:
-        if inputs is None:
-            raise ValueError(f"inputs is missing: the network has {width} inputs; pass an array (time, input)")
+    if width and inputs is None:
+        raise ValueError(f"inputs is missing: the network has {width} inputs; pass an array (time, input)")
+    if inputs is not None:
         dims, sizes = ("batch", "time", "input"), {"batch": count, "time": steps, "input": width}
         x = as_array(inputs, "inputs", dims, sizes=sizes, dtype="float64", optional=("batch",))
     h, y = _walk(model, law, steps, as_generator(rng), x, count)

@@ -247,7 +247,7 @@ def test_wrong_networks_are_refused(net, options, message):
         rd.to_varma(net, **options)
 
 
-def test_inputs_must_be_given_where_there_are_any():
+def test_inputs_are_given_where_there_are_any_and_only_there():
     net = rd.Linear([[1.0]], [[0.5]], W_hy=[[1.0]], **NOISE)
     for call in (
         lambda: rd.simulate(net, 3),
@@ -256,6 +256,8 @@ def test_inputs_must_be_given_where_there_are_any():
     ):
         with pytest.raises(ValueError, match="inputs is missing: the network has 1 inputs"):
             call()
+    with pytest.raises(ValueError, match="inputs has shape .time=3, input=1., wanted .time=3, input=0."):
+        rd.simulate(rd.Linear(None, [[0.5]], W_hy=[[1.0]], **NOISE), 3, inputs=np.ones((3, 1)))
     with pytest.raises(ValueError, match="spectral radius 2"):
         rd.simulate(rd.Linear(None, [[2.0]], **NOISE), 3)
 
