@@ -56,8 +56,8 @@ def run_through(made, x, s0, kept, place=None):
     if batch and steps and place:
         wide_cuda.by_panels(wide_cuda.forward, made, place, x, start, s, a, m)
     elif batch:
-        size, spilled = room_for(batch, forward_numbers(made), made.dtype)
-        forward[batch, threads_for(made.units), 0, size](made.weights, x, start, s, a, m, spilled)
+        size, *room = room_for(batch, forward_numbers(made), made)
+        forward[batch, threads_for(made.units), 0, size](made.weights, x, start, s, a, m, *room)
     return s, a, m
 
 
@@ -226,8 +226,8 @@ class Tape:
             if where:
                 wide_cuda.by_panels(wide_cuda.backward, made, where, *given)
             else:
-                size, spilled = room_for(count, backward_numbers(made), made.dtype)
-                backward[count, threads_for(units), 0, size](made.weights, *given, spilled)
+                size, *room = room_for(count, backward_numbers(made), made)
+                backward[count, threads_for(units), 0, size](made.weights, *given, *room)
             before[rows] = l.copy_to_host().reshape(before[rows].shape)
             if trace is not None:
                 trace[rows] = kept.copy_to_host().reshape(trace[rows].shape)

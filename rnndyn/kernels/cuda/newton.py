@@ -95,7 +95,8 @@ def direction(k, p, n, D, V, rates, small, r, size, room):
 def residual(k, p, n, x, s, a, m, V, r, room):
     """Residual ``G = F(s) - s`` of block ``r``, as vector 0; its length comes back."""
     units = s.shape[3]
-    step(k, p, n, x, s, a, m, r, 0, s[r, 0, 0], m[r, 0])
+    weights = p.W_x[n], p.W_h[n], p.W_m[n], p.b[n], p.q[n]
+    step(k, weights, x, s, a, m, r, 0, s[r, 0, 0], m[r, 0])
     cuda.syncthreads()
     for i in range(cuda.threadIdx.x, V.shape[2], cuda.blockDim.x):
         V[0, r, i, 0] = s[r, 1, i // units, i % units] - s[r, 0, i // units, i % units]

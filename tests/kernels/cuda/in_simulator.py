@@ -16,7 +16,7 @@ if not device.SIMULATED:
     pytest.skip("test_simulator.py runs it", allow_module_level=True)
 
 from rnndyn import passes, passes_cuda  # noqa: E402
-from rnndyn.kernels.cuda import memory, product  # noqa: E402
+from rnndyn.kernels.cuda import memory, near, product  # noqa: E402
 
 B, T, H, I = 2, 2, 5, 1  # more units than a block has threads
 EPS = {"float32": 2.0**-23, "float64": 2.0**-52}
@@ -82,9 +82,24 @@ def test_single_precision(name, rng):
 
 
 @pytest.mark.parametrize("name", ["gru-before-keep", "lstm"])
-def test_nothing_is_read_before_it_is_written_and_states_need_not_fit_shared_memory(name, rng, poisoned, monkeypatch):
-    monkeypatch.setattr(device, "SHARED_BYTES", 0)
-    compare(*draw(BY_NAME[name], rng))
+@pytest.mark.parametrize("shared", ["weights and states", "states", "nothing"])
+def test_nothing_is_read_before_it_is_written_and_bits_do_not_depend_on_what_is_shared(
+    name, shared, rng, poisoned, monkeypatch
+):
+    net, *data = draw(BY_NAME[name], rng)
+    made, copied = net.cuda_layout, set()
+    rooms = passes_cuda.forward_numbers(made), passes_cuda.backward_numbers(made)
+    limits = {"weights and states": device.SHARED_BYTES, "states": max(rooms) * made.dtype.itemsize, "nothing": 0}
+    for kernel in ("forward", "backward"):
+
+        def counted(*weights, kernel=kernel):
+            copied.add(kernel)
+            return near.near(*weights)
+
+        monkeypatch.setattr(f"rnndyn.kernels.cuda.{kernel}.near", counted)
+    monkeypatch.setattr(device, "SHARED_BYTES", limits[shared])
+    compare(net, *data)
+    assert copied == ({"forward", "backward"} if "weights" in shared else set())
 
 
 @pytest.mark.parametrize("sizes", [{"H": 1}, {"I": 0}, {"H": 3, "I": 4}], ids=str)
