@@ -5,7 +5,9 @@ Here a step is a product of what the sequences send and the weights, and one poi
 with rates); all are launched without waiting for any.
 
 A library may add up in another order for another number of rows. So a product always has the rows of a whole panel, and
-each sequence its row there, whichever of them go through the device's memory together: no bit depends on that.
+each sequence its row there, whichever of them go through the device's memory together: no bit depends on that. The
+gradients of weights are sums over the sequences, which a library would have to form one at a time for that: they are by
+our own kernel, :func:`rnndyn.kernels.cuda.product.outer`, as those of other networks are.
 """
 
 from __future__ import annotations

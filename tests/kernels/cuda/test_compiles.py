@@ -189,8 +189,8 @@ def test_what_goes_to_the_products_compiles(dtype, ptx):
 @needs_numba_cuda
 @every_dtype
 def test_products_compile(dtype, ptx):
-    from rnndyn.kernels.cuda.product import affine, multiply, outer
+    from rnndyn.kernels.cuda.product import multiply, outer
 
     check(ptx(outer, (dtype, 3), types.int64, (dtype, 3), (dtype, 3), types.int64, types.int64), dtype)
-    check(ptx(affine, (dtype, 2), types.int64, (dtype, 2), (dtype, 1), (dtype, 2)), dtype)
-    check(ptx(multiply, (dtype, 2), (dtype, 2), types.bool_, (dtype, 2)), dtype)
+    for left in (types.Array(dtype, 2, "A"), (dtype, 2)):  # some columns of a matrix, or all
+        check(ptx(multiply, left, (dtype, 2), types.bool_, (dtype, 2)), dtype)
