@@ -20,7 +20,7 @@ from rnndyn.kernels.cuda.device import BLOCKS, cuda, on_device, room_for, spille
 from rnndyn.kernels.cuda.forward import forward
 from rnndyn.kernels.cuda.forward import room_numbers as forward_numbers
 from rnndyn.kernels.cuda.memory import fits, free_bytes, in_tiles, rows_within
-from rnndyn.kernels.cuda.product import TILE, affine, outer, tiles
+from rnndyn.kernels.cuda.product import SIDE, TILE, blocks, outer, product
 from rnndyn.kernels.cuda.tangent import derivatives
 from rnndyn.passes import WeightSums, derivative_shapes
 from rnndyn.validate import is_on_gpu
@@ -56,8 +56,8 @@ def run_through(made, x, s0, kept, place=None):
     if batch and steps and place:
         wide_cuda.by_panels(wide_cuda.forward, made, place, x, start, s, a, m)
     elif batch:
-        size, spilled = room_for(batch, forward_numbers(made), made.dtype)
-        forward[batch, threads_for(made.units), 0, size](made.weights, x, start, s, a, m, spilled)
+        size, *room = room_for(batch, forward_numbers(made), made)
+        forward[batch, threads_for(made.units), 0, size](made.weights, x, start, s, a, m, *room)
     return s, a, m
 
 
@@ -226,8 +226,8 @@ class Tape:
             if where:
                 wide_cuda.by_panels(wide_cuda.backward, made, where, *given)
             else:
-                size, spilled = room_for(count, backward_numbers(made), made.dtype)
-                backward[count, threads_for(units), 0, size](made.weights, *given, spilled)
+                size, *room = room_for(count, backward_numbers(made), made)
+                backward[count, threads_for(units), 0, size](made.weights, *given, *room)
             before[rows] = l.copy_to_host().reshape(before[rows].shape)
             if trace is not None:
                 trace[rows] = kept.copy_to_host().reshape(trace[rows].shape)
@@ -250,18 +250,11 @@ def input_gradient(made, a):
     """``dL/dx = W_xh' dL/da``, (batch, time, input), on the device."""
     first, count = made.x
     batch, steps, gates, units = a.shape
-    W = made.weights.W_xT.reshape(count * units, made.inputs)
-    adjoints = a.reshape(batch * steps, gates * units)
-    out = apply_affine(W, np.zeros(made.inputs, made.dtype), adjoints, first * units)
-    return out.reshape(batch, steps, made.inputs)
-
-
-def apply_affine(W, b, left, first=0):
-    """``left[:, first:] W + b`` on the device, with ``W`` (k, number) and ``left`` on either side."""
-    out = cuda.device_array((left.shape[0], W.shape[1]), b.dtype)
+    out = cuda.device_array((batch, steps, made.inputs), made.dtype)
     if out.size:
-        grid = tiles(out.shape[0]), tiles(out.shape[1])
-        affine[grid, (TILE, TILE)](on_device(left), first, on_device(W), cuda.to_device(b), out)
+        adjoints = a.reshape(batch * steps, gates * units)[:, first * units : (first + count) * units]
+        W = made.weights.W_xT.reshape(count * units, made.inputs)
+        product(adjoints, W, out.reshape(batch * steps, made.inputs))()
     return out
 
 
@@ -278,8 +271,8 @@ class OuterSum:
 
     def __init__(self, count, units, width, dtype):
         self.shape = count, units, width + 1  # the last column is the sum of the a
-        blocks = max(tiles(count * units) * tiles(width + 1), 1)
-        chunks = max(BLOCKS // blocks, 1)  # few tiles, as of small networks: the sum is cut as well
+        tiles = max(blocks(count * units) * blocks(width + 1), 1)
+        chunks = max(BLOCKS // (SIDE * tiles), 1)  # few tiles, as of small networks: the sum is cut as well
         self.matrix = cuda.to_device(np.zeros((chunks, count * units, width + 1), dtype))
 
     def add(self, a, first, z, row, batch):
@@ -290,7 +283,7 @@ class OuterSum:
         chunks, m, n = self.matrix.shape
         if a.size and m:
             length = -(-batch * a.shape[1] // chunks)
-            grid = tiles(m), tiles(n), chunks
+            grid = blocks(m), blocks(n), chunks
             outer[grid, (TILE, TILE)](a, first, z, self.matrix, row * a.shape[1], length)
 
     @cached_property

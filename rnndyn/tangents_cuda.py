@@ -182,10 +182,10 @@ class DeviceFrames:
         rates = cuda.device_array((count, made.units if made.m[1] else 0, columns), made.dtype)
         squares = cuda.device_array((count, 2, columns), made.dtype)
         found, counted, lost = map(cuda.to_device, here)
-        bytes_shared, spilled = room_for(count, room_numbers(columns), made.dtype)
+        bytes_shared, *room = room_for(count, room_numbers(columns), made)
         grow[count, threads_for(made.units * columns), 0, bytes_shared](
             made.weights, s, a, D, Q, pushed, before, rates, squares, self.limits, found, counted, lost, interval,
-            spilled,
+            *room,
         )  # fmt: skip
         if isinstance(self.Q, np.ndarray):
             self.Q[rows] = Q.copy_to_host()

@@ -1,11 +1,13 @@
 """Passes of a wide network on a GPU: step by step, with one product of matrices for all sequences.
 
-Where the recurrent weights do not fit the shared memory of a block, every block would read them from afar at each step.
+Where a multiprocessor's cache does not hold the recurrent weights, every block would read them from afar at each step.
 Here a step is a product of what the sequences send and the weights, and one pointwise kernel (two of each for a cell
 with rates); all are launched without waiting for any.
 
 A library may add up in another order for another number of rows. So a product always has the rows of a whole panel, and
-each sequence its row there, whichever of them go through the device's memory together: no bit depends on that.
+each sequence its row there, whichever of them go through the device's memory together: no bit depends on that. The
+gradients of weights are sums over the sequences, which a library would have to form one at a time for that: they are by
+our own kernel, :func:`rnndyn.kernels.cuda.product.outer`, as those of other networks are.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from rnndyn.kernels.cuda.device import cuda, threads_for
 from rnndyn.kernels.cuda.library import on_stream, product
 
 ROWS = 1024  # of a panel: enough to keep a GPU busy
-SHARED_BYTES = 227 * 1024  # of a block, at most
+CACHE_BYTES = 227 * 1024  # of a multiprocessor, which is its shared memory as well
 AT_ONCE = 128  # blocks that run together
 WORTH_BYTES = 1 << 22  # of weights that one multiprocessor reads a step, from which on launches are the lesser cost
 PIECE_BYTES = 1 << 26  # of input drives that are formed at a time
@@ -50,7 +52,7 @@ def place(made, batch, first=0):
     """
     weights = (made.h[1] + made.m[1]) * made.units**2 * made.dtype.itemsize
     worth = weights * -(-batch // AT_ONCE) >= WORTH_BYTES
-    return Place(first, batch) if worth and weights > SHARED_BYTES else None
+    return Place(first, batch) if worth and weights > CACHE_BYTES else None
 
 
 class Panel(NamedTuple):

@@ -1,6 +1,7 @@
 """Studies: the light ones run through in their quick form, and their figures say what they show."""
 
 import importlib
+import importlib.util
 import re
 from types import SimpleNamespace
 
@@ -145,6 +146,37 @@ def test_the_peer_computes_the_same_spectra(peer, networks):
     found, expected = there.load(*given).results(), here.Numpy.load(*given).results()
     assert found.shape == (networks, 5)
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-9)
+
+
+needs_jax = pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="needs JAX")
+
+
+@needs_jax
+@pytest.mark.parametrize("networks", [1, 3])
+def test_jax_computes_the_same_spectra_in_a_process_of_its_own(networks):
+    """On the processor where it sees no GPU; 50 steps, as above."""
+    here = importlib.import_module("studies.benchmark.spectra")
+    setting = 8, 5, networks, 2
+    with importlib.import_module("studies.benchmark.workers").Worker("studies.benchmark.cuda.spectra", "jax", 1) as jax:
+        jax.ask("load", *setting)
+        found = jax.ask("results")
+    assert found.shape == (networks, 5)
+    np.testing.assert_allclose(found, here.Numpy.load(*here.problem(*setting)).results(), rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("backend, kept", [("cpu", []), ("gpu", ["jax"])])
+def test_a_peer_that_has_no_gpu_is_left_out_by_a_line(backend, kept, monkeypatch, capsys):
+    run = importlib.import_module("studies.benchmark.cuda.run")
+    monkeypatch.setattr(run.importlib.util, "find_spec", lambda name: None if name == "cupy" else name)
+    monkeypatch.setattr(run, "jax_backend", lambda: backend)
+    assert run.present("cupy", "jax") == kept
+    lines = ["cupy is left out: it is not installed", "jax is left out: the JAX installed sees no GPU"]
+    assert capsys.readouterr().out.splitlines() == lines[: 2 - len(kept)]
+
+
+@needs_jax
+def test_where_jax_works_is_asked_in_another_process():
+    assert importlib.import_module("studies.benchmark.cuda.run").jax_backend() in ("cpu", "gpu", "tpu")
 
 
 @pytest.mark.compiled

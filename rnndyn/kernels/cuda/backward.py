@@ -5,6 +5,7 @@ from rnndyn.cells.primitives import like, scaled
 from rnndyn.kernels.cuda.device import cuda
 from rnndyn.kernels.cuda.dispatch import add_parameters, parameters, pre_activations, slots, states
 from rnndyn.kernels.cuda.forward import network_of
+from rnndyn.kernels.cuda.near import near
 from rnndyn.kernels.cuda.number import scatter
 from rnndyn.kernels.dispatch import kind
 from rnndyn.kernels.tuples import plus, pull
@@ -25,7 +26,7 @@ def add_adjoint(total, W, first, count, j, room, start):
 
 
 @cuda.jit
-def backward(p, g, s, a, l, gq, trace, spilled):
+def backward(p, g, s, a, l, gq, trace, spilled, copied):
     """Adjoint of :func:`rnndyn.kernels.cuda.forward.forward` over one tape, backward from its end.
 
     ``g`` (batch, time, unit) is dL/dh of the losses. ``l`` (batch, 1, component, unit) enters as dL/ds after the tape
@@ -34,9 +35,11 @@ def backward(p, g, s, a, l, gq, trace, spilled):
     """
     r, unit, stride = cuda.blockIdx.x, cuda.threadIdx.x, cuda.blockDim.x
     k, units, count, n = kind(p), s.shape[3], a.shape[2], network_of(p, r, s.shape[0])
-    W_h, W_m, q = p.W_hT[n], p.W_mT[n], p.q[n]
+    W_h, W_m, q, shared = p.W_hT[n], p.W_mT[n], p.q[n], cuda.shared.array(0, s.dtype)
     _, _, first_h, count_h, first_m, count_m = slots(k)
-    room = spilled[r] if spilled.shape[1] > 0 else cuda.shared.array(0, s.dtype)
+    room = spilled[r] if spilled.shape[1] > 0 else shared
+    if copied:
+        W_h, W_m = near(W_h, W_m, shared)
     second = units * count
     for back in range(a.shape[1]):
         t = a.shape[1] - 1 - back

@@ -16,7 +16,7 @@ SIMULATED = bool(config.ENABLE_CUDASIM)
 # Threads of one block, and blocks that keep a GPU busy. In the simulator each thread is one of Python and one block
 # follows the other: few of both make networks larger than a block cheap.
 THREADS, BLOCKS = (4, 2) if SIMULATED else (256, 1024)
-SHARED_BYTES = 48 * 1024  # what every block may have without asking
+SHARED_BYTES = 48 * 1024  # what every block may have without asking; numba-cuda has no way to ask for more
 
 
 @contextmanager
@@ -113,7 +113,13 @@ def spilled_numbers(numbers, dtype):
     return numbers if numbers * dtype.itemsize > SHARED_BYTES else 0
 
 
-def room_for(batch, numbers, dtype):
-    """Room of each block for what its threads share: bytes of shared memory, and an array where those are too few."""
-    spilled = spilled_numbers(numbers, dtype)
-    return 0 if spilled else numbers * dtype.itemsize, cuda.device_array((batch, spilled), dtype)
+def room_for(batch, numbers, made):
+    """Room of each block for what its threads share.
+
+    Bytes of shared memory, an array where those are too few, and whether the recurrent weights of the layout ``made``
+    fit beside the numbers shared.
+    """
+    spilled, weights = spilled_numbers(numbers, made.dtype), (made.h[1] + made.m[1]) * made.units**2
+    fits = not spilled_numbers(numbers + weights, made.dtype)
+    count = 0 if spilled else numbers + weights * fits
+    return count * made.dtype.itemsize, cuda.device_array((batch, spilled), made.dtype), fits

@@ -3,6 +3,7 @@
 from rnndyn.cells.contract import rate, update
 from rnndyn.kernels.cuda.device import cuda
 from rnndyn.kernels.cuda.dispatch import parameters, pre_activations, slots, states
+from rnndyn.kernels.cuda.near import near
 from rnndyn.kernels.cuda.number import scatter
 from rnndyn.kernels.dispatch import kind
 
@@ -34,14 +35,14 @@ def renew(k, q, s, a, r, t, now, j):
 
 
 @cuda.jit(device=True)
-def step(k, p, n, x, s, a, m, r, t, h, rates):
-    """States of row ``r`` at time ``t + 1`` by network ``n``, from those at time ``t`` and the inputs ``x`` then.
+def step(k, weights, x, s, a, m, r, t, h, rates):
+    """States of row ``r`` at time ``t + 1``, from those at time ``t`` and the inputs ``x`` then.
 
-    Each thread owns every so many units; ``h`` holds the hidden states at time ``t`` where all threads see them, and
-    ``rates`` is room for the rates.
+    ``weights`` are ``W_x, W_h, W_m, b, q`` of one network. Each thread owns every so many units; ``h`` holds the hidden
+    states at time ``t`` where all threads see them, and ``rates`` is room for the rates.
     """
     unit, stride, now = cuda.threadIdx.x, cuda.blockDim.x, t % a.shape[1]
-    W_x, W_h, W_m, b, q = p.W_x[n], p.W_h[n], p.W_m[n], p.b[n], p.q[n]
+    W_x, W_h, W_m, b, q = weights
     first_x, count_x, first_h, count_h, first_m, count_m = slots(k)
     for j in range(unit, s.shape[3], stride):
         for slot in range(a.shape[2]):
@@ -63,25 +64,29 @@ def step(k, p, n, x, s, a, m, r, t, h, rates):
 
 
 @cuda.jit
-def forward(p, x, s0, s, a, m, spilled):
+def forward(p, x, s0, s, a, m, spilled, copied):
     """Run from the states ``s0`` through all times of ``x``; one block of threads takes one sequence.
 
     The sequences ``x`` (sequence, time, input) go through each of the networks ``p``, and the rows of a batch are those
     of the first network, then those of the next. ``s0`` (batch, 1, component, unit) come first in ``s`` (batch, time +
     1, component, unit) as well; ``a`` (batch, time, pre-activation, unit) and ``m`` (batch, time, unit) are the tape,
     or room for a single time. What the threads need of one another is in shared memory, or in ``spilled`` (batch,
-    number) where it does not fit.
+    number) where it does not fit; the recurrent weights are ``copied`` there where they fit as well.
     """
     r, unit, stride = cuda.blockIdx.x, cuda.threadIdx.x, cuda.blockDim.x
     k, units, n, inputs = kind(p), s.shape[3], network_of(p, r, s.shape[0]), x[r % x.shape[0]]
-    room = spilled[r] if spilled.shape[1] > 0 else cuda.shared.array(0, s.dtype)
+    W_h, W_m, shared = p.W_h[n], p.W_m[n], cuda.shared.array(0, s.dtype)
+    room = spilled[r] if spilled.shape[1] > 0 else shared
+    if copied:
+        W_h, W_m = near(W_h, W_m, shared)
     for j in range(unit, units, stride):
         scatter(s, (r, 0, 0, j), 2, states(k, s0, r, 0, j))
         room[j] = s[r, 0, 0, j]
     cuda.syncthreads()
     for t in range(x.shape[1]):
         old, new = t % 2 * units, (t + 1) % 2 * units
-        step(k, p, n, inputs[t], s, a, m, r, t, room[old : old + units], room[2 * units :])
+        h, rates = room[old : old + units], room[2 * units :]
+        step(k, (p.W_x[n], W_h, W_m, p.b[n], p.q[n]), inputs[t], s, a, m, r, t, h, rates)
         for j in range(unit, units, stride):
             room[new + j] = s[r, t + 1, 0, j]
         cuda.syncthreads()

@@ -8,6 +8,7 @@ import math
 
 from rnndyn.kernels.cuda.device import THREADS, cuda
 from rnndyn.kernels.cuda.forward import network_of
+from rnndyn.kernels.cuda.near import near
 from rnndyn.kernels.cuda.tangent import differentiate, push
 from rnndyn.kernels.dispatch import kind
 
@@ -106,7 +107,7 @@ def orthonormalise(Q, r, room, squares, limits, growth, w):
 
 
 @cuda.jit
-def grow(p, s, a, D, Q, pushed, before, rates, squares, limits, growth, done, lost, interval, spilled):
+def grow(p, s, a, D, Q, pushed, before, rates, squares, limits, growth, done, lost, interval, spilled, copied):
     """Push frames through the steps of a tape, and make them orthonormal after every ``interval`` of them.
 
     ``s`` and ``a`` are the tape of :func:`rnndyn.kernels.cuda.forward.forward`; the local derivatives ``D`` by
@@ -119,8 +120,10 @@ def grow(p, s, a, D, Q, pushed, before, rates, squares, limits, growth, done, lo
     """
     r, steps = cuda.blockIdx.x, a.shape[1]
     k, n = kind(p), network_of(p, r, s.shape[0])
-    W_h, W_m, q = p.W_h[n], p.W_m[n], p.q[n]
-    room = spilled[r] if spilled.shape[1] > 0 else cuda.shared.array(0, Q.dtype)
+    W_h, W_m, q, shared = p.W_h[n], p.W_m[n], p.q[n], cuda.shared.array(0, Q.dtype)
+    room = spilled[r] if spilled.shape[1] > 0 else shared
+    if copied:
+        W_h, W_m = near(W_h, W_m, shared)
     for w in range(done[r], growth.shape[0]):
         copy(Q, before, r)
         for t in range(w * interval, min((w + 1) * interval, steps)):

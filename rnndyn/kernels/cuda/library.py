@@ -10,8 +10,8 @@ from importlib import import_module
 
 from numba import config
 
+from rnndyn.kernels.cuda import product as own
 from rnndyn.kernels.cuda.device import SIMULATED, first_line
-from rnndyn.kernels.cuda.product import BLOCK, TILE, multiply
 
 log = logging.getLogger("rnndyn")
 
@@ -51,8 +51,7 @@ def product(left, right, out, *, transposed=False):
     if found is not None:
         left, right, out = map(found.asarray, (left, right, out))  # views
         return partial(found.matmul, left, right.T if transposed else right, out=out)
-    grid = tuple(-(-size // BLOCK) for size in out.shape)
-    return lambda: multiply[grid, (TILE, TILE)](left, right, transposed, out)
+    return own.product(left, right, out, transposed=transposed)
 
 
 def orthonormalise(Q):

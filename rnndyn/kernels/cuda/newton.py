@@ -1,7 +1,8 @@
 """Newton's method for fixed points, from many starts: one block of threads takes one start after the other.
 
-The steps are those of :mod:`rnndyn.kernels.cpu.newton`: damped, their linear equations solved by GMRES ([saad1986]_),
-whose products J v take no matrix. A thread owns every so many numbers of a vector.
+The steps are those of :mod:`rnndyn.kernels.cpu.newton`, damped. The linear equations of few states are solved by LU
+factors, in the block's memory; others, and those whose matrix is singular, by GMRES ([saad1986]_), whose products J v
+take no matrix. A thread owns every so many numbers of a vector.
 """
 
 import math
@@ -9,9 +10,13 @@ import math
 from rnndyn.kernels import least_squares
 from rnndyn.kernels.cuda.device import THREADS, cuda
 from rnndyn.kernels.cuda.forward import step
+from rnndyn.kernels.cuda.lu import solve
 from rnndyn.kernels.cuda.tangent import differentiate, push
 from rnndyn.kernels.dispatch import kind
 from rnndyn.kernels.least_squares import ENOUGH_LOWER, LOOSE, SHORTEST, TIGHT
+
+LARGEST = 48  # states whose matrix a block has in its memory
+COLUMNS = LARGEST + 1  # with the right-hand side
 
 rotate, solve_triangle = (cuda.jit(device=True)(f) for f in (least_squares.rotate, least_squares.solve_triangle))
 
@@ -65,15 +70,39 @@ def orthogonalise(V, j, H, r, room):
 
 
 @cuda.jit(device=True)
-def direction(k, p, n, D, V, rates, small, r, size, room):
-    """Newton direction of block ``r``: ``(J - I) d = -G`` with G in vector 0; ``d`` is left in the last vector."""
+def by_factors(k, W_h, W_m, D, V, rates, r, A):
+    """Newton direction of block ``r``: ``(J - I) d = -G`` with G in vector 0; ``d`` is left in the last vector.
+
+    By LU factors in ``A``, whose columns are those of unit vectors pushed through J; whether it could be done comes
+    back.
+    """
+    thread, stride, size, last = cuda.threadIdx.x, cuda.blockDim.x, V.shape[2], V.shape[0] - 1
+    for c in range(size):
+        for i in range(thread, size, stride):
+            V[1, r, i, 0] = 1.0 if i == c else 0.0
+        cuda.syncthreads()
+        push(k, W_h, W_m, D, V[1], V[last], rates, r, 0.0)
+        for i in range(thread, size, stride):
+            A[i, c] = V[last, r, i, 0] - V[1, r, i, 0]
+    for i in range(thread, size, stride):
+        A[i, size] = -V[0, r, i, 0]
+    cuda.syncthreads()
+    done = solve(A, size)
+    for i in range(thread, size, stride):
+        V[last, r, i, 0] = A[i, size]
+    return done
+
+
+@cuda.jit(device=True)
+def by_gmres(k, W_h, W_m, D, V, rates, r, small, size, room):
+    """As :func:`by_factors`, without a matrix: of least squares, to a part of the length ``size`` of G."""
     H, turns, e = small
     last, used, left = V.shape[0] - 1, 0, size
     scale(V, 0, -1 / size, r)
     if cuda.threadIdx.x == 0:
         e[r, 0] = size
     while used < last - 1 and left > min(LOOSE, max(TIGHT, size)) * size:
-        push(k, p.W_h[n], p.W_m[n], D, V[used], V[used + 1], rates, r, 0.0)
+        push(k, W_h, W_m, D, V[used], V[used + 1], rates, r, 0.0)
         add_multiple(V, used + 1, used, -1.0, r)
         length = orthogonalise(V, used, H, r, room)
         if cuda.threadIdx.x == 0:
@@ -95,7 +124,8 @@ def direction(k, p, n, D, V, rates, small, r, size, room):
 def residual(k, p, n, x, s, a, m, V, r, room):
     """Residual ``G = F(s) - s`` of block ``r``, as vector 0; its length comes back."""
     units = s.shape[3]
-    step(k, p, n, x, s, a, m, r, 0, s[r, 0, 0], m[r, 0])
+    weights = p.W_x[n], p.W_h[n], p.W_m[n], p.b[n], p.q[n]
+    step(k, weights, x, s, a, m, r, 0, s[r, 0, 0], m[r, 0])
     cuda.syncthreads()
     for i in range(cuda.threadIdx.x, V.shape[2], cuda.blockDim.x):
         V[0, r, i, 0] = s[r, 1, i // units, i % units] - s[r, 0, i // units, i % units]
@@ -116,6 +146,7 @@ def newton(p, of, x, found, lengths, s, a, m, D, V, rates, small, enough, rounds
     r, thread, stride, k = cuda.blockIdx.x, cuda.threadIdx.x, cuda.blockDim.x, kind(p)
     units, size, last = s.shape[3], V.shape[2], V.shape[0] - 1
     room = cuda.shared.array(THREADS, V.dtype)
+    A = cuda.shared.array((LARGEST, COLUMNS), V.dtype)
     for start in range(r, found.shape[0], cuda.gridDim.x):
         n, length, part, tried = of[start], math.inf, 1.0, 0
         for i in range(thread, size, stride):
@@ -131,7 +162,9 @@ def newton(p, of, x, found, lengths, s, a, m, D, V, rates, small, enough, rounds
                     found[start, i] = s[r, 0, i // units, i % units]
                 if length > enough:
                     differentiate(k, p.q[n], s, a, D, r, 0)
-                    direction(k, p, n, D, V, rates, small, r, length, room)
+                    given = k, p.W_h[n], p.W_m[n], D, V, rates, r
+                    if size > LARGEST or not by_factors(*given, A):
+                        by_gmres(*given, small, length, room)
             else:
                 part /= 2
         if thread == 0:

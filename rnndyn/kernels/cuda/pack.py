@@ -4,7 +4,7 @@ import numpy as np
 
 from rnndyn.kernels.cuda.device import cuda
 from rnndyn.kernels.cuda.memory import in_tiles
-from rnndyn.kernels.cuda.product import TILE, tiles
+from rnndyn.kernels.cuda.product import TILE
 from rnndyn.kernels.pack import by_slot, describe
 
 
@@ -27,7 +27,7 @@ def turned(W):
     out = cuda.device_array((*batch, columns, rows), W.dtype)
     if W.size:
         count = W.size // (rows * columns)
-        grid = count, tiles(rows), tiles(columns)
+        grid = count, -(-rows // TILE), -(-columns // TILE)
         turn[grid, (TILE, TILE)](W.reshape(count, rows, columns), out.reshape(count, columns, rows))
     return out
 

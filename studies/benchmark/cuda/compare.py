@@ -74,5 +74,6 @@ def spectra(rows: list[dict]) -> list[str]:
         "### Lyapunov spectra, times faster",
         table([*header, "largest difference of exponents"], lines),
         "float64, tanh networks of gain 1.5. rnndyn: the measurement of `rd.lyapunov_spectrum` without its sum rule. "
-        "torch: a loop with a QR at each step, by `torch.vmap` for ensembles; cupy: the same with stacked matrices.",
+        "torch: a loop with a QR at each step, by `torch.vmap` for ensembles; cupy: the same with stacked matrices; "
+        "jax: one compiled scan, by `jax.vmap`.",
     ]

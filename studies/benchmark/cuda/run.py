@@ -4,6 +4,7 @@ import datetime
 import importlib.util
 import itertools
 import subprocess
+import sys
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -13,7 +14,6 @@ from rnndyn.devices import resolve
 from rnndyn.errors import DeviceError
 from studies.benchmark import searches as field
 from studies.benchmark.cuda import roofline, spectra
-from studies.benchmark.peers import available
 from studies.benchmark.problem import CELLS
 from studies.benchmark.workers import Worker, interleaved
 from studies.tools import cores, machine, median
@@ -32,17 +32,38 @@ def run(quick: bool, only=None, cells=None, hidden=None, batch=None) -> dict:
     if only not in (None, *PARTS):
         raise DeviceError(f"--device cuda: only {', '.join(PARTS)} have programs for a GPU, not {only}")
     name, card = card_here()
-    torch = ["torch"] if "torch" in available() else []
-    cupy = ["cupy"] if importlib.util.find_spec("cupy") else []
     asked = PARTS if only is None else (only,)
+    torch = present("torch")
     rows = passes(quick, ["run", "rnndyn", *torch], cells, hidden, batch, card) if "passes" in asked else []
     found = searched(quick, ["rnndyn", "fixed_points", *torch]) if "searches" in asked else []
-    measured = spectra_of(quick, ["rnndyn", *torch, *cupy], card) if "spectra" in asked else []
-    packages = ("rnndyn", "numba", "numba-cuda", "numpy", "torch", "nvidia-cudnn-cu13", "nvidia-cudnn-cu12")
+    measured = spectra_of(quick, ["rnndyn", *torch, *present("cupy", "jax")], card) if "spectra" in asked else []
+    packages = ("rnndyn", "numba", "numba-cuda", "numpy", "torch", "jax", "nvidia-cudnn-cu13", "nvidia-cudnn-cu12")
     packages += ("cupy-cuda12x", "cupy-cuda13x")
     made = machine(packages, cores()) | {"date": datetime.date.today().isoformat(), "commit": commit()}
     results = {"machine": made, "card": name, "limits": card, "steps": STEPS, "programs": ["rnndyn", "run", "torch"]}
     return results | {"rows": rows, "searches": found, "spectra": measured}
+
+
+def present(*peers: str) -> list[str]:
+    """Those of the peers that can work on the GPU; a line says why another is left out."""
+    reasons = {peer: lack(peer) for peer in peers}
+    for peer, reason in reasons.items():
+        if reason:
+            print(f"{peer} is left out: {reason}", flush=True)
+    return [peer for peer, reason in reasons.items() if not reason]
+
+
+def lack(peer: str) -> str | None:
+    """Why a peer cannot work on the GPU; None if it can."""
+    if importlib.util.find_spec(peer) is None:
+        return "it is not installed"
+    return "the JAX installed sees no GPU" if peer == "jax" and jax_backend() != "gpu" else None
+
+
+def jax_backend() -> str:
+    """Where JAX works; asked in another process, as it would hold on to the GPU here."""
+    asked = [sys.executable, "-c", "import jax; print(jax.default_backend())"]
+    return subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip()
 
 
 def passes(quick: bool, programs, cells, hidden, batch, card) -> list[dict]:

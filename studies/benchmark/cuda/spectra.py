@@ -1,8 +1,10 @@
-"""Lyapunov spectra on a GPU: rnndyn, and loops of PyTorch and CuPy with a QR at each step."""
+"""Lyapunov spectra on a GPU: rnndyn, and loops of PyTorch, CuPy and JAX with a QR at each step."""
 
-from studies.benchmark import peers
+import os
+
+from studies.benchmark import peers, spectra
 from studies.benchmark.cuda import peers as passes
-from studies.benchmark.spectra import COMPARED, by_rnndyn, problem, spectra
+from studies.benchmark.spectra import COMPARED, by_rnndyn, problem
 from studies.benchmark.workers import Work
 
 # Size, directions, networks, steps that are timed.
@@ -15,7 +17,7 @@ class Rnndyn(peers.Rnndyn):
     @staticmethod
     def load(W, h, Q, steps) -> Work:
         spectrum = by_rnndyn(W, h, Q, steps, checked=False, device="cuda")
-        return spectra(spectrum, lambda: spectrum(COMPARED))
+        return spectra.spectra(spectrum, lambda: spectrum(COMPARED))
 
 
 class Torch(passes.Torch):
@@ -41,7 +43,7 @@ class Torch(passes.Torch):
                     logs = logs + grown
             return (logs / steps).cpu().numpy()
 
-        return spectra(spectrum, lambda: spectrum(COMPARED))
+        return spectra.spectra(spectrum, lambda: spectrum(COMPARED))
 
 
 class Cupy:
@@ -70,9 +72,18 @@ class Cupy:
                 logs = logs + cupy.log(cupy.abs(cupy.diagonal(R, axis1=1, axis2=2)))
             return cupy.asnumpy(logs / steps)
 
-        return spectra(spectrum, lambda: spectrum(COMPARED))
+        return spectra.spectra(spectrum, lambda: spectrum(COMPARED))
 
 
-PEERS = {"rnndyn": Rnndyn, "torch": Torch, "cupy": Cupy}
+class Jax(spectra.Jax):
+    """As on the processor, by which JAX goes where it sees no GPU: one compiled scan, an ensemble by `jax.vmap`."""
+
+    @staticmethod
+    def use(threads: int) -> None:
+        """Before JAX is imported: it would take most of the GPU's memory for good, and other processes work there."""
+        os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"
+
+
+PEERS = {"rnndyn": Rnndyn, "torch": Torch, "cupy": Cupy, "jax": Jax}
 
 __all__ = ["PEERS", "SETTINGS", "problem"]

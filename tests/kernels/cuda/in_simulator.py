@@ -16,7 +16,7 @@ if not device.SIMULATED:
     pytest.skip("test_simulator.py runs it", allow_module_level=True)
 
 from rnndyn import passes, passes_cuda  # noqa: E402
-from rnndyn.kernels.cuda import memory, product  # noqa: E402
+from rnndyn.kernels.cuda import memory, near, product  # noqa: E402
 
 B, T, H, I = 2, 2, 5, 1  # more units than a block has threads
 EPS = {"float32": 2.0**-23, "float64": 2.0**-52}
@@ -82,9 +82,24 @@ def test_single_precision(name, rng):
 
 
 @pytest.mark.parametrize("name", ["gru-before-keep", "lstm"])
-def test_nothing_is_read_before_it_is_written_and_states_need_not_fit_shared_memory(name, rng, poisoned, monkeypatch):
-    monkeypatch.setattr(device, "SHARED_BYTES", 0)
-    compare(*draw(BY_NAME[name], rng))
+@pytest.mark.parametrize("shared", ["weights and states", "states", "nothing"])
+def test_nothing_is_read_before_it_is_written_and_bits_do_not_depend_on_what_is_shared(
+    name, shared, rng, poisoned, monkeypatch
+):
+    net, *data = draw(BY_NAME[name], rng)
+    made, copied = net.cuda_layout, set()
+    rooms = passes_cuda.forward_numbers(made), passes_cuda.backward_numbers(made)
+    limits = {"weights and states": device.SHARED_BYTES, "states": max(rooms) * made.dtype.itemsize, "nothing": 0}
+    for kernel in ("forward", "backward"):
+
+        def counted(*weights, kernel=kernel):
+            copied.add(kernel)
+            return near.near(*weights)
+
+        monkeypatch.setattr(f"rnndyn.kernels.cuda.{kernel}.near", counted)
+    monkeypatch.setattr(device, "SHARED_BYTES", limits[shared])
+    compare(net, *data)
+    assert copied == ({"forward", "backward"} if "weights" in shared else set())
 
 
 @pytest.mark.parametrize("sizes", [{"H": 1}, {"I": 0}, {"H": 3, "I": 4}], ids=str)
@@ -184,21 +199,19 @@ def test_a_sequence_that_does_not_fit_is_an_error(rng, monkeypatch):
 
 # ---- products ----------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("chunks", [1, 3])
-def test_outer_adds_up_all_samples(chunks, rng):
-    left, right, out = (rng.integers(-9, 9, shape).astype(float) for shape in ((2, 3, 7), (2, 4, 5), (chunks, 3, 6)))
-    expected = out.sum(axis=0)
-    expected[:, :5] += np.einsum("btm,btn->mn", left[:, :, 2:5], right[:, :3])
-    expected[:, 5] += left[:, :, 2:5].sum(axis=(0, 1))
-    grid, length = (product.tiles(3), product.tiles(6), chunks), -(-6 // chunks)
+@pytest.mark.parametrize("M, N", [(3, 5), (9, 4), (5, 0)])
+def test_outer_adds_up_all_samples(chunks, M, N, rng):
+    """Of some of the numbers of both, in tiles of four, full ones and others."""
+    shapes = (2, 3, M + 4), (2, 4, N + 1), (chunks, M, N + 1)
+    left, right, out = (rng.integers(-9, 9, shape).astype(float) for shape in shapes)
+    expected, used = out.sum(axis=0), left[:, :, 2 : 2 + M]
+    expected[:, :N] += np.einsum("btm,btn->mn", used, right[:, :3, :N])
+    expected[:, N] += used.sum(axis=(0, 1))
+    grid, length = (product.blocks(M), product.blocks(N + 1), chunks), -(-6 // chunks)
     for row in (0, 1):
         part = slice(row, row + 1)
         product.outer[grid, (product.TILE, product.TILE)](left[part], 2, right[part], out, 3 * row, length)
     np.testing.assert_array_equal(out.sum(axis=0), expected)
-
-
-def test_affine_maps_each_row(rng):
-    left, W, b = (rng.integers(-9, 9, shape).astype(float) for shape in ((5, 7), (3, 4), (4,)))
-    np.testing.assert_array_equal(passes_cuda.apply_affine(W, b, left, 2).copy_to_host(), left[:, 2:5] @ W + b)
 
 
 # ---- the public calls --------------------------------------------------------------------------------------------

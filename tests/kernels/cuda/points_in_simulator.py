@@ -19,6 +19,7 @@ if not device.SIMULATED:
 from rnndyn import passes, passes_cuda, roots, roots_cuda  # noqa: E402
 from rnndyn.analysis.equation import Equation  # noqa: E402
 from rnndyn.analysis.newton import solve, solve_together  # noqa: E402
+from rnndyn.kernels.cuda import newton  # noqa: E402
 
 # A GRU that writes has the cell of one that keeps, with other weights.
 OTHERS = [case for case in CASES if not case.name.endswith("write")]
@@ -28,9 +29,13 @@ ENOUGH, EPS = 1e-14, np.finfo(float).eps
 
 
 # ---- Newton's method -------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("largest", [newton.LARGEST, 0], ids=["lu", "gmres"])
 @pytest.mark.parametrize("case", FOUND, ids=lambda case: case.name)
-def test_the_steps_are_those_of_the_processor(case, rng, poisoned, monkeypatch):
-    """The same iteration from the same starts ends in the same states."""
+def test_the_steps_are_those_of_the_processor(case, largest, rng, poisoned, monkeypatch):
+    """From the same starts the same iteration ends in the same states; with exact steps a start more may end at one."""
+    monkeypatch.setattr(newton, "LARGEST", largest)
+    if not largest:
+        monkeypatch.setattr(newton, "by_factors", None)  # is not called
     net, x = case.network(rng, 5, 2), rng.standard_normal(2)  # more units than a block has threads
     starts = rng.uniform(-1, 1, (3, net.state_size))  # more starts than blocks
     monkeypatch.setattr(roots, "ROUNDS", roots_cuda.ROUNDS)
@@ -39,8 +44,9 @@ def test_the_steps_are_those_of_the_processor(case, rng, poisoned, monkeypatch):
     there, left = roots_cuda.newton_from([net], np.zeros(3, int), inputs, starts, ENOUGH)
     after, J = dynamics.step(net, there, inputs), dynamics.jacobian(net, there, inputs)
     np.testing.assert_allclose(left, np.linalg.norm(after - there, axis=1), rtol=1e-6, atol=4 * ENOUGH)
-    at_root = left < 1e-12
-    np.testing.assert_array_equal(at_root, left_here < 1e-12)
+    at_root = left_here < 1e-12
+    assert (left[at_root] < 1e-12).all()
+    assert largest or (left[~at_root] >= 1e-12).all()
     assert at_root.any()
     # Both residuals, and the rounding of G, times the norm of the inverse of I - J: saturated gates make it large.
     weakest = np.linalg.svd(np.eye(net.state_size) - J, compute_uv=False)[:, -1]
@@ -79,6 +85,22 @@ def test_steps_are_shortened_where_a_whole_one_goes_too_far():
     net = rd.Elman(None, [[2.0]])
     states, left = roots_cuda.newton_from([net], np.zeros(1, int), np.zeros((1, 0)), np.array([[x]]), ENOUGH)
     assert left.item() < ENOUGH and states.item() == pytest.approx(root, abs=1e-14)
+
+
+def test_a_singular_matrix_is_left_to_least_squares(monkeypatch):
+    """A unit that keeps what it has beside one that falls to 1: the point nearest to the start, by one GMRES step."""
+    calls, by_gmres = [], newton.by_gmres
+
+    def counted(*given):
+        calls.append(len(calls))
+        by_gmres(*given)
+
+    monkeypatch.setattr(newton, "by_gmres", counted)
+    net = rd.Elman(None, [[1.0, 0.0], [0.0, 0.5]], [0.0, 0.5], activation="identity")
+    starts = np.array([[0.25, 0.0], [3.0, 2.0]])
+    states, left = roots_cuda.newton_from([net], np.zeros(2, int), np.zeros((2, 0)), starts, ENOUGH)
+    np.testing.assert_allclose(states, [[0.25, 1.0], [3.0, 1.0]], rtol=0, atol=4 * EPS)
+    assert (left < ENOUGH).all() and len(calls) == 2 * min(device.THREADS, 2)  # of every thread
 
 
 def test_starts_out_of_range_and_equations_without_a_root_end():

@@ -33,7 +33,7 @@ SOME = ["gru-before-keep", "lstm-peephole"]  # with rates and without, with para
 def passes_by_products(monkeypatch):
     """How many passes went by products, onward and backward."""
     count = {"forward": 0, "backward": 0}
-    monkeypatch.setattr(wide_cuda, "SHARED_BYTES", 0)
+    monkeypatch.setattr(wide_cuda, "CACHE_BYTES", 0)
     monkeypatch.setattr(wide_cuda, "WORTH_BYTES", 0)
     calls = {name: getattr(wide_cuda, name) for name in count}
     for name in count:
