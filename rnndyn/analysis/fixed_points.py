@@ -111,10 +111,10 @@ def fixed_points(
     iteration, 5 to 20 of them; memory is bounded. The first starts of all networks and inputs share the cores.
     Definition and use of fixed points in networks: [sussillo2013]_.
 
-    On a GPU one block of threads takes one start after the other, and GMRES with up to 32 vectors solves for each step
-    ([saad1986]_): O(S^2) for each vector. Memory there: the first starts of all searches, and some 40 S numbers for
-    each of 1024 blocks. No GPU has run this yet: the kernel is compiled without one, and compared with the processor's
-    in a simulator.
+    On a GPU one block of threads takes one start after the other. Each of its steps is solved by LU factors for up to
+    48 states, by GMRES with up to 32 vectors for more ([saad1986]_), O(S^2) for each vector. Memory there: the first
+    starts of all searches, and some 40 S numbers for each of 1024 blocks. No GPU has run this yet: the kernel is
+    compiled without one, and compared with the processor's in a simulator.
 
     Examples
     --------
