@@ -3,7 +3,7 @@
 The system takes large blocks back as soon as they are freed and clears their pages when it gives them out again, which
 costs a pass with large batches as much as its arithmetic. So large blocks stay here for a while. An array's block comes
 back when neither the array nor any view of it is left. Small arrays are cut from sheets, each thread from its own: to
-ask where an array of its own lies takes longer than all the rest.
+ask where each lies takes about as long as all the rest.
 """
 
 import math
