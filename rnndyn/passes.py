@@ -6,19 +6,16 @@ A stretch is run without memory (:func:`run_states`), or recorded on a tape (:cl
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from rnndyn.devices import on_gpu
 from rnndyn.kernels.cpu.affine import affine
 from rnndyn.kernels.cpu.backward import backward
 from rnndyn.kernels.cpu.forward import forward
-from rnndyn.kernels.cpu.outer import SAMPLES, outer
 from rnndyn.kernels.cpu.tangent import derivatives, products
 from rnndyn.kernels.dispatch import slots
 from rnndyn.kernels.jit import parallel, threads_for, threads_meet
-from rnndyn.kernels.memory import aligned_empty, aligned_zeros
+from rnndyn.kernels.memory import aligned_empty, aligned_zeros, constant
 
 BUFFER_BYTES = 1 << 18  # of input drives that a thread forms at a time: a part of the second-level cache
 GROUP_ROWS = 64
@@ -71,13 +68,6 @@ def no_inputs(net, batch, steps):
     return np.empty((batch, steps, 0), net.dtype)
 
 
-def constant(array):
-    """View that cannot be written to: an array of any origin is then of one type, for which a kernel is compiled."""
-    view = array.view()
-    view.flags.writeable = False
-    return view
-
-
 def run_states(net, x, s0):
     """States (batch, time, state) after each input ``x`` (batch, time, input) from ``s0`` (batch, state)."""
     batch, steps = x.shape[:2]
@@ -121,8 +111,7 @@ class Tape:
         pack_states(net, s0, self.s[0])
         self.a = aligned_empty((steps, batch, made.gates, made.blocks, made.lanes), made.dtype)
         self.m = aligned_empty((steps, batch, made.blocks, made.lanes), made.dtype) if made.m[1] else None
-        kept = steps if made.states == 1 else 0  # states that are all hidden are written twice while they are at hand
-        self.y = aligned_empty((batch, kept, made.states, made.units), made.dtype)
+        self.y = aligned_empty((batch, steps, 1, made.units), made.dtype)
         if batch and steps:
             arrivals, together = shared_steps(net, batch, steps)
             threads, stretch = together or self.threads, stretch_of(net, self.rows, steps)
@@ -133,14 +122,7 @@ class Tape:
     @property
     def hidden(self):
         """Hidden states (batch, time, unit), contiguous."""
-        steps, batch = self.a.shape[:2]
-        made = self.net.layout
-        if made.states == 1:
-            return self.y.reshape(batch, steps, made.units)
-        h = self.s[1:, :, 0].reshape(steps, batch, made.blocks * made.lanes)[:, :, : made.units]
-        hidden = aligned_empty((batch, steps, made.units), made.dtype)
-        hidden[...] = h.transpose(1, 0, 2)
-        return hidden
+        return self.y[:, :, 0]
 
     @property
     def passed(self):
@@ -213,108 +195,6 @@ def apply_affine(W, b, x, out):
         room = aligned_empty((threads, 8, W.shape[3]), out.dtype)
         with parallel(threads):
             affine(W, b, constant(np.ascontiguousarray(x)), room, out, threads)
-
-
-class OuterSum:
-    """Running sum of outer products ``sum_t a_t z_t'`` over stretches, later ones first.
-
-    Parameters
-    ----------
-    count, blocks, lanes : int
-        Pre-activations, and their units as blocks of registers.
-    units, width : int
-        Units of ``a`` and numbers of ``z`` that count.
-    dtype : dtype
-        Of both.
-    """
-
-    def __init__(self, count, blocks, lanes, units, width, dtype):
-        self.count, self.units, self.width, self.dtype = count, units, width, dtype
-        self.matrix = aligned_zeros((count, blocks, lanes, -(-width // lanes), lanes), dtype)
-        self.vector = aligned_zeros((count, blocks, lanes), dtype)
-
-    def add(self, a, first, z, *, batch_first):
-        """Add products of ``a`` from pre-activation ``first`` on with ``z``, (batch, time, k) or (time, batch, k)."""
-        if not (self.vector.size and a.size):
-            return
-        lanes, right = self.matrix.shape[2:4]
-        threads = threads_for(2 * a.shape[0] * a.shape[1] * self.matrix.size, self.vector.size // lanes)
-        samples = min(SAMPLES, a.shape[0] * a.shape[1])
-        left_room, z = aligned_empty((threads, samples, lanes), self.dtype), constant(z)
-        right_room = aligned_empty((threads, right, samples, lanes), self.dtype)
-        places = self.vector.size // lanes
-        matrix, vector = self.matrix.reshape(places, lanes, right, lanes), self.vector.reshape(places, lanes)
-        with parallel(threads):
-            outer(a, first, self.count, z, batch_first, 0, self.width, matrix, vector, left_room, right_room, threads)
-
-    @property
-    def weights(self):
-        """Sum of the products, (count, units, width)."""
-        count, blocks, lanes, right, _ = self.matrix.shape
-        return self.matrix.reshape(count, blocks * lanes, right * lanes)[:, : self.units, : self.width]
-
-    @property
-    def biases(self):
-        """Sum of the ``a``, (count, units)."""
-        count, blocks, lanes = self.vector.shape
-        return self.vector.reshape(count, blocks * lanes)[:, : self.units]
-
-
-class WeightSums:
-    """Gradients of a cell network's weights, summed over stretches.
-
-    Parameters
-    ----------
-    net : CellNetwork
-        The network.
-    batch : int
-        Number of sequences.
-    """
-
-    x: Any
-    h: Any
-    m: Any
-    q: Any
-
-    def __init__(self, net, batch):
-        self.net, made = net, net.layout
-        sizes = made.blocks, made.lanes, made.units
-        self.x = OuterSum(made.x[1], *sizes, made.inputs, made.dtype)
-        self.h = OuterSum(made.h[1], *sizes, made.units, made.dtype)
-        self.m = OuterSum(made.m[1], *sizes, made.units, made.dtype)
-        self.q = aligned_zeros((batch, made.trained, made.blocks, made.lanes), made.dtype)
-
-    def add(self, tape):
-        """Add what a tape holds after its backward pass."""
-        steps, batch, _, blocks, lanes = tape.a.shape
-        made = self.net.layout
-        self.x.add(tape.a, made.x[0], tape.x, batch_first=True)
-        self.h.add(tape.a, made.h[0], tape.s.reshape(steps + 1, batch, made.states * blocks * lanes), batch_first=False)
-        if tape.m is not None:
-            self.m.add(tape.a, made.m[0], tape.m.reshape(steps, batch, blocks * lanes), batch_first=False)
-
-    def gradients(self, W_hy=None, b_y=None):
-        """Gradients of the network's fields, with those of its read-out if it has one."""
-        net, made = self.net, self.net.layout
-        gates = len(net.W_hh) // made.units
-        W_xh = np.zeros((gates, made.units, made.inputs), made.dtype)
-        W_hh = np.zeros((gates, made.units, made.units), made.dtype)
-        b_h, b_hn = np.zeros((gates, made.units), made.dtype), None
-        for W, total, (first, count) in ((W_xh, self.x, made.x), (W_hh, self.h, made.h), (W_hh, self.m, made.m)):
-            if not count:
-                continue
-            weights, biases = total.weights, total.biases
-            for k in range(count):
-                gate = made.cell.gates[first + k]
-                W[gate] = weights[k]
-                if total is self.x:
-                    b_h[gate] = biases[k]
-                elif "x" not in made.cell.drives[first + k]:
-                    b_hn = biases[k]
-        q = self.q.sum(axis=0).reshape(made.trained, -1)[:, : made.units] if made.trained else None
-        rows = gates * made.units
-        flat = W_xh.reshape(rows, made.inputs), W_hh.reshape(rows, made.units), b_h.reshape(rows)
-        return net.fold_gradients(*flat, b_hn, q, W_hy, b_y)
 
 
 def derivative_shapes(made):

@@ -22,7 +22,8 @@ from rnndyn.kernels.cuda.forward import room_numbers as forward_numbers
 from rnndyn.kernels.cuda.memory import fits, free_bytes, in_tiles, rows_within
 from rnndyn.kernels.cuda.product import SIDE, TILE, blocks, outer, product
 from rnndyn.kernels.cuda.tangent import derivatives
-from rnndyn.passes import WeightSums, derivative_shapes
+from rnndyn.passes import derivative_shapes
+from rnndyn.sums import WeightSums
 from rnndyn.validate import is_on_gpu
 
 
@@ -259,7 +260,7 @@ def input_gradient(made, a):
 
 
 class OuterSum:
-    """Running sum of outer products ``sum_t a_t z_t'`` over stretches, as :class:`rnndyn.passes.OuterSum`.
+    """Running sum of outer products ``sum_t a_t z_t'`` over stretches, as :class:`rnndyn.sums.OuterSum`.
 
     Parameters
     ----------
@@ -319,6 +320,10 @@ class DeviceSums(WeightSums):
         self.h = OuterSum(made.h[1], made.units, made.units, made.dtype)
         self.m = OuterSum(made.m[1], made.units, made.units, made.dtype)
         self.q = np.zeros((batch, made.trained, made.units), made.dtype)
+
+    def found(self):
+        """For ``x, h, m``: sum of the products, (slot, unit, k), and of the adjoints alone, (slot, unit)."""
+        return [(total.weights, total.biases) for total in (self.x, self.h, self.m)]
 
     def collect(self, record, row, batch):
         """Add what the record of some sequences, from ``row`` on of a batch, holds after its backward pass."""

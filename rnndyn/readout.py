@@ -6,7 +6,8 @@ import numpy as np
 
 from rnndyn.kernels.jit import WIDTH
 from rnndyn.kernels.pack import blocks_of, panels, to_lanes
-from rnndyn.passes import OuterSum, apply_affine
+from rnndyn.passes import apply_affine
+from rnndyn.sums import OuterSum, Source
 
 
 class Readout:
@@ -16,7 +17,8 @@ class Readout:
         self.net, self.W = net, net.W_hy
         if self.W is not None:
             outputs, lanes = len(self.W), WIDTH[net.dtype]
-            self.total = OuterSum(1, blocks_of(outputs, net.dtype), lanes, outputs, self.W.shape[1], net.dtype)
+            sources = Source(self.W.shape[1], 0, 1), Source(0, 0, 0), Source(0, 0, 0)
+            self.total = OuterSum(sources, 1, blocks_of(outputs, net.dtype), lanes, outputs, net.dtype)
 
     def sums(self, hidden):
         """Sums (batch, time, output) before the activation."""
@@ -34,8 +36,8 @@ class Readout:
         g = np.ascontiguousarray(g)
         if self.W is None:
             return g
-        by_time = to_lanes(np.ascontiguousarray(g.transpose(1, 0, 2))[:, :, None], len(self.W))
-        self.total.add(by_time, 0, hidden, batch_first=True)
+        by_time = to_lanes(g.transpose(1, 0, 2)[:, :, None], len(self.W))
+        self.total.add(by_time, hidden)
         out = np.empty_like(hidden)
         count, units = len(g) * g.shape[1], hidden.shape[2]
         W = panels(np.ascontiguousarray(self.W.T)[None])
@@ -46,4 +48,5 @@ class Readout:
         """Pair (dL/dW_hy, dL/db_y), with None for what the network has not."""
         if self.W is None:
             return None, None
-        return self.total.weights[0], None if self.net.b_y is None else self.total.biases[0]
+        weights, biases = self.total.found(0)
+        return weights[0], None if self.net.b_y is None else biases[0]

@@ -20,8 +20,9 @@ from rnndyn.networks.leaves import flatten, rebuild
 from rnndyn.networks.map import Map
 from rnndyn.networks.masked import Masked
 from rnndyn.networks.recurrent import CellNetwork
-from rnndyn.passes import Tape, WeightSums, no_inputs
+from rnndyn.passes import Tape, no_inputs
 from rnndyn.readout import Readout
+from rnndyn.sums import WeightSums
 
 
 class Window(NamedTuple):

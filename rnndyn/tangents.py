@@ -19,13 +19,12 @@ from rnndyn.kernels.cpu.ensemble import linearised
 from rnndyn.kernels.cpu.frames import PUSHED, ROWS, grow
 from rnndyn.kernels.cpu.tangent import derivatives
 from rnndyn.kernels.jit import WIDTH, parallel, threads_for, threads_meet
-from rnndyn.kernels.memory import aligned_empty, aligned_zeros
+from rnndyn.kernels.memory import aligned_empty, aligned_zeros, constant
 from rnndyn.kernels.pack import stacked
 from rnndyn.networks.map import Map
 from rnndyn.networks.recurrent import CellNetwork
 from rnndyn.passes import (
     Tape,
-    constant,
     derivative_shapes,
     gate_matrices,
     no_inputs,

@@ -112,5 +112,5 @@ def power2(n):
 
 
 def scale2(x, n):
-    """``x 2^n`` for integer-valued ``n``, in two factors so that subnormal results come out right."""
+    """``x 2^n`` for integer-valued ``n`` of at most 63, in two factors so that subnormal results come out right."""
     return np.ldexp(x, np.nan_to_num(n).astype(np.int32))

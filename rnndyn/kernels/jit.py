@@ -57,7 +57,8 @@ WORTH_A_THREAD = 1_000_000
 
 def threads_for(operations, items):
     """Number of threads for a kernel of so many floating-point operations over so many independent items."""
-    return max(1, min(numba.get_num_threads(), items, int(operations / WORTH_A_THREAD)))
+    worth = min(items, int(operations / WORTH_A_THREAD))
+    return min(numba.get_num_threads(), worth) if worth > 1 else 1
 
 
 def threads_meet():

@@ -20,10 +20,10 @@ INT32, INT64 = ir.IntType(32), ir.IntType(64)
 
 
 class Lanes(types.Type):
-    """Numba type of one vector register of ``width`` floats of type ``dtype``."""
+    """Numba type of ``width`` floats of type ``dtype``: one vector register, or two that are worked on in turns."""
 
-    def __init__(self, dtype):
-        self.dtype, self.width = dtype, WIDTH[dtype.name]
+    def __init__(self, dtype, registers=1):
+        self.dtype, self.width = dtype, registers * WIDTH[dtype.name]
         super().__init__(name=f"Lanes({dtype} x {self.width})")
 
     @property
@@ -141,11 +141,11 @@ def as_integers(builder, lanes, n):
 
 
 def emit_scale2(builder, lanes, x, n):
-    """``x 2^n`` by two exact powers of two."""
-    n = as_integers(builder, lanes, n)
-    half = builder.ashr(n, lanes.integers(1))
-    x = builder.fmul(x, power_of_two(builder, lanes, half))
-    return builder.fmul(x, power_of_two(builder, lanes, builder.sub(n, half)))
+    """``x 2^n`` by two exact powers of two, the second the same for all ``n``."""
+    lift = 64 if lanes.dtype.name == "float32" else 512
+    raised = builder.add(as_integers(builder, lanes, n), lanes.integers(lift))
+    x = builder.fmul(x, power_of_two(builder, lanes, raised))
+    return builder.fmul(x, lanes.constant(2.0**-lift))
 
 
 def emit_at_most_exp_range(builder, lanes, x):

@@ -8,7 +8,6 @@ ask where each lies takes about as long as all the rest.
 
 import math
 import threading
-import weakref
 
 import numpy as np
 
@@ -20,7 +19,16 @@ SLACK = 1.25  # a block serves arrays that fill this part of it
 
 
 class Block(np.ndarray):
-    """Bytes. A view of them stands for their use: NumPy never lets an array refer past a base of another type."""
+    """Bytes, of which the first on a cache line is number ``first``."""
+
+    first: int
+
+
+class Loan(np.ndarray):
+    """View of all bytes of a block, for their use: NumPy never lets an array refer past a base of another type."""
+
+    def __del__(self):
+        _come_back(self.base)
 
 
 class _Sheet(threading.local):
@@ -46,9 +54,7 @@ def aligned_empty(shape, dtype):
         block = np.empty(room, np.uint8)
         return np.ndarray(shape, dtype, block, _to_line(block))
     block = _take(room)
-    loan = block.view()
-    weakref.finalize(loan, _come_back, block).atexit = False
-    return np.ndarray(shape, dtype, loan, _to_line(block))
+    return np.ndarray(shape, dtype, block.view(Loan), block.first)
 
 
 def _cut(room):
@@ -73,16 +79,25 @@ def aligned_zeros(shape, dtype):
     return array
 
 
+def constant(array):
+    """View that cannot be written to: an array of any origin is then of one type, for which a kernel is compiled."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
 def _take(size):
     """Block of at least ``size`` bytes: the smallest kept one that fits, or a new one."""
     if _lock.acquire(blocking=False):
         try:
-            fitting = [k for k, block in enumerate(_kept) if size <= block.size <= SLACK * size]
+            fitting = [(block.size, k) for k, block in enumerate(_kept) if size <= block.size <= SLACK * size]
             if fitting:
-                return _kept.pop(min(fitting, key=lambda k: _kept[k].size))
+                return _kept.pop(min(fitting)[1])
         finally:
             _lock.release()
-    return Block(size, np.uint8)
+    block = Block(size, np.uint8)
+    block.first = _to_line(block)
+    return block
 
 
 def _come_back(block):

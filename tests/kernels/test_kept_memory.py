@@ -90,7 +90,7 @@ def test_small_arrays_are_left_to_numpy():
 
 def test_small_arrays_are_apart_and_on_lines():
     """They are cut from one sheet after the other: none touches its neighbours, and a sheet lasts as long."""
-    shapes = [(k % 13 + 1, 3) for k in range(2 * memory.SHEET // 256)]
+    shapes = [(k % 13 + 1, 3) for k in range(4 * memory.SHEET // 256)]
     arrays = [aligned_empty(shape, "float32") for shape in shapes]
     for k, array in enumerate(arrays):
         array.fill(k)

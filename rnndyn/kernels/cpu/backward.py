@@ -5,11 +5,12 @@ from numba import prange
 from rnndyn.cells.contract import partials, rate_partials
 from rnndyn.cells.primitives import scaled
 from rnndyn.kernels.barrier import meet
+from rnndyn.kernels.cpu.forward import unit
 from rnndyn.kernels.dispatch import first_slot, kind, parameter_count, parameters, pre_activations, slot_count, states
 from rnndyn.kernels.jit import ROWS, kernel, routine, signed
 from rnndyn.kernels.lanes import load, store, width_of
 from rnndyn.kernels.tile import block, tile
-from rnndyn.kernels.tuples import gather, load_part, plus, pull, scatter
+from rnndyn.kernels.tuples import gather, load_part, paired, plus, pull, scatter_pairs
 
 TALL = ROWS[2]
 
@@ -32,31 +33,34 @@ def pull_back(left, left_row, W, out, init, rows, n, count, depth):
 
 
 @routine
-def local_adjoint(p, s, a, l, am, lm, gq, t, i, n, stage):
-    """Adjoint of one unit's update: ``a`` becomes dL/da, ``l`` what reaches the old state without the weights.
+def local_adjoint(p, s, a, l, am, lm, gq, t, i, n, u, v, stage):
+    """Adjoint of the update of two units: ``a`` becomes dL/da, ``l`` what reaches the old state without the weights.
 
-    Where the cell sends ``m = rate(a, s)`` through ``W_hh``, stage 0 leaves dL/da of the second stage in ``am``, and
-    stage 1 adds what comes back through ``lm = dL/dm``.
+    They are those of row ``i`` and block ``n``, and of row ``u`` and block ``v``, which may be the same. Where the cell
+    sends ``m = rate(a, s)`` through ``W_hh``, stage 0 leaves dL/da of the second stage in ``am``, and stage 1 adds what
+    comes back through ``lm = dL/dm``.
     """
     k = kind(p)
-    gates, old = pre_activations(k, a, (t, i, 0, n, 0)), states(k, s, (t, i, 0, n, 0))
-    adjoint = states(k, l, (0, i, 0, n, 0))
-    Da, Ds, Dq = partials(k, gates, old, parameters(k, p.q, n))
+    gates = paired(pre_activations(k, a, (t, i, 0, n, 0)), pre_activations(k, a, (t, u, 0, v, 0)))
+    old = paired(states(k, s, (t, i, 0, n, 0)), states(k, s, (t, u, 0, v, 0)))
+    adjoint = paired(states(k, l, (0, i, 0, n, 0)), states(k, l, (0, u, 0, v, 0)))
+    Da, Ds, Dq = partials(k, gates, old, paired(parameters(k, p.q, n), parameters(k, p.q, v)))
     la = pull(Da, adjoint)
     if stage == 0:
         if am is not None:
-            scatter(am, (i, 0, n, 0), 1, la)
+            scatter_pairs(am, (i, 0, n, 0), (u, 0, v, 0), 1, la)
     else:
         ls = pull(Ds, adjoint)
         if lm is not None:
             Ra, Rs = rate_partials(k, gates, old)
-            back = load(lm, (i, n, 0))
+            (back,) = paired((load(lm, (i, n, 0)),), (load(lm, (u, v, 0)),))
             la, ls = plus(la, scaled(back, Ra)), plus(ls, scaled(back, Rs))
-        scatter(a, (t, i, 0, n, 0), 2, la)
-        scatter(l, (0, i, 0, n, 0), 2, ls)
+        scatter_pairs(a, (t, i, 0, n, 0), (t, u, 0, v, 0), 2, la)
+        scatter_pairs(l, (0, i, 0, n, 0), (0, u, 0, v, 0), 2, ls)
         if parameter_count(k) > 0:
             lq = pull(Dq, adjoint)
-            scatter(gq, (i, 0, n, 0), 1, plus(gather_like(gq, (i, 0, n, 0), lq), lq))
+            sums = paired(gather_like(gq, (i, 0, n, 0), lq), gather_like(gq, (u, 0, v, 0), lq))
+            scatter_pairs(gq, (i, 0, n, 0), (u, 0, v, 0), 1, plus(sums, lq))
 
 
 @routine
@@ -121,11 +125,14 @@ def through_weights(p, a, l, am, lm, t, lo, hi, first_block, last_block, through
 @routine
 def local_adjoints(p, g, s, a, l, am, lm, gq, trace, start, t, lo, hi, first_block, last_block, stage):
     """:func:`local_adjoint` of some rows and blocks; the losses come first, in the first stage that the cell has."""
-    for n in range(first_block, last_block):
-        for i in range(lo, hi):
-            if stage == 0 or lm is None:
-                add_losses(g, l, trace, start, t, i, n)
-            local_adjoint(p, s, a, l, am, lm, gq, t, i, n, stage)
+    rows, units = hi - lo, (hi - lo) * (last_block - first_block)
+    for c in range(0, units, 2):
+        (i, n), (u, v) = unit(c, lo, rows, first_block), unit(min(c + 1, units - 1), lo, rows, first_block)
+        if stage == 0 or lm is None:
+            add_losses(g, l, trace, start, t, i, n)
+            if c + 1 < units:
+                add_losses(g, l, trace, start, t, u, v)
+        local_adjoint(p, s, a, l, am, lm, gq, t, i, n, u, v, stage)
 
 
 @kernel

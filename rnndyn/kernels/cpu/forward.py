@@ -21,7 +21,7 @@ from rnndyn.kernels.dispatch import (
 from rnndyn.kernels.jit import kernel, routine, signed
 from rnndyn.kernels.lanes import load, store, width_of
 from rnndyn.kernels.tile import block
-from rnndyn.kernels.tuples import scatter, scatter_part
+from rnndyn.kernels.tuples import halves, paired, scatter, scatter_pairs, scatter_part
 
 
 @routine
@@ -103,16 +103,44 @@ def recurrent(p, source, a, now, r, rows, base, n, count, left_rows, left_row, W
 
 
 @routine
+def unit(c, r, rows, n):
+    """Row and block of number ``c`` of the registers of a tile, row after row and block after block."""
+    return r + c % rows, n + c // rows
+
+
+@routine
 def rates(p, s, a, m, now, old, r, rows, base, n, count):
     """First stage of a cell that sends ``m = rate(a, s)`` through ``W_hh``."""
     k = kind(p)
     if slot_count(k, "h") > 0:
         left_rows, left_row = block(s, (old, r, 0), 1, None, 4), block(s, (old, r, 0), None, None, 4)
         recurrent(p, "h", a, now, r, rows, base, n, count, left_rows, left_row, p.W_h)
-    for i in range(r, r + rows):
-        for j in range(n, n + count):
-            gates = pre_activations(k, a, (now, i - base, 0, j, 0))
-            store(m, (now, i - base, j, 0), rate(k, gates, states(k, s, (old, i, 0, j, 0))))
+    for c in range(0, rows * count, 2):
+        (i, j), (u, v) = unit(c, r, rows, n), unit(min(c + 1, rows * count - 1), r, rows, n)
+        gates = paired(pre_activations(k, a, (now, i - base, 0, j, 0)), pre_activations(k, a, (now, u - base, 0, v, 0)))
+        olds = paired(states(k, s, (old, i, 0, j, 0)), states(k, s, (old, u, 0, v, 0)))
+        scatter_pairs(m, (now, i - base, j, 0), (now, u - base, v, 0), 2, (rate(k, gates, olds),))
+
+
+@routine
+def hand_out(y, t, i, j, fresh):
+    """Store some states of a block of units for the caller."""
+    lanes, units = width_of(y), y.shape[3]
+    if (j + 1) * lanes <= units:
+        scatter(y, (i, t, 0, j * lanes), 2, fresh)
+    else:
+        scatter_part(y, (i, t, 0, j * lanes), 2, fresh, units - j * lanes)
+
+
+@routine
+def keep(s, y, t, new, i, j, fresh):
+    """Store the new states of a block of units; for the caller all or the first of them, without the padding."""
+    scatter(s, (new, i, 0, j, 0), 2, fresh)
+    if y.shape[1] > 0:
+        if y.shape[2] == 1:
+            hand_out(y, t, i, j, (fresh[0],))
+        else:
+            hand_out(y, t, i, j, fresh)
 
 
 @routine
@@ -125,18 +153,13 @@ def advance(p, s, a, m, y, t, now, old, new, r, rows, base, n, count):
     else:
         left_rows, left_row = block(s, (old, r, 0), 1, None, 4), block(s, (old, r, 0), None, None, 4)
         recurrent(p, "h", a, now, r, rows, base, n, count, left_rows, left_row, p.W_h)
-    lanes, units = width_of(s), y.shape[3]
-    for j in range(n, n + count):
-        q = parameters(k, p.q, j)
-        for i in range(r, r + rows):
-            gates = pre_activations(k, a, (now, i - base, 0, j, 0))
-            fresh = update(k, gates, states(k, s, (old, i, 0, j, 0)), q)
-            scatter(s, (new, i, 0, j, 0), 2, fresh)
-            if y.shape[1] > 0:
-                if (j + 1) * lanes <= units:
-                    scatter(y, (i, t, 0, j * lanes), 2, fresh)
-                else:
-                    scatter_part(y, (i, t, 0, j * lanes), 2, fresh, units - j * lanes)
+    for c in range(0, rows * count, 2):
+        (i, j), (u, v) = unit(c, r, rows, n), unit(min(c + 1, rows * count - 1), r, rows, n)
+        gates = paired(pre_activations(k, a, (now, i - base, 0, j, 0)), pre_activations(k, a, (now, u - base, 0, v, 0)))
+        olds = paired(states(k, s, (old, i, 0, j, 0)), states(k, s, (old, u, 0, v, 0)))
+        one, other = halves(update(k, gates, olds, paired(parameters(k, p.q, j), parameters(k, p.q, v))))
+        keep(s, y, t, new, i, j, one)
+        keep(s, y, t, new, u, v, other)
 
 
 @routine

@@ -5,23 +5,25 @@ from numba import prange
 from rnndyn.cells.contract import partials, rate_partials
 from rnndyn.kernels.dispatch import kind, parameters, pre_activations, slot_count, states
 from rnndyn.kernels.jit import kernel, routine, signed
-from rnndyn.kernels.tuples import scatter
+from rnndyn.kernels.tuples import paired, scatter_pairs
 
 
 @routine
 def differentiate(p, s, a, Da, Ds, Ra, Rs, i):
     """Local derivatives of row ``i`` at the states ``s[0]`` and pre-activations ``a[0]``."""
     k = kind(p)
-    for n in range(a.shape[3]):
-        gates, old = pre_activations(k, a, (0, i, 0, n, 0)), states(k, s, (0, i, 0, n, 0))
-        by_gate, by_state, _ = partials(k, gates, old, parameters(k, p.q, n))
+    for n in range(0, a.shape[3], 2):
+        v = min(n + 1, a.shape[3] - 1)
+        gates = paired(pre_activations(k, a, (0, i, 0, n, 0)), pre_activations(k, a, (0, i, 0, v, 0)))
+        old = paired(states(k, s, (0, i, 0, n, 0)), states(k, s, (0, i, 0, v, 0)))
+        by_gate, by_state, _ = partials(k, gates, old, paired(parameters(k, p.q, n), parameters(k, p.q, v)))
         for c in range(s.shape[2]):
-            scatter(Da, (i, c, 0, n, 0), 2, by_gate[c])
-            scatter(Ds, (i, c, 0, n, 0), 2, by_state[c])
+            scatter_pairs(Da, (i, c, 0, n, 0), (i, c, 0, v, 0), 2, by_gate[c])
+            scatter_pairs(Ds, (i, c, 0, n, 0), (i, c, 0, v, 0), 2, by_state[c])
         if slot_count(k, "m") > 0:
             rate_by_gate, rate_by_state = rate_partials(k, gates, old)
-            scatter(Ra, (i, 0, n, 0), 1, rate_by_gate)
-            scatter(Rs, (i, 0, n, 0), 1, rate_by_state)
+            scatter_pairs(Ra, (i, 0, n, 0), (i, 0, v, 0), 1, rate_by_gate)
+            scatter_pairs(Rs, (i, 0, n, 0), (i, 0, v, 0), 1, rate_by_state)
 
 
 @kernel

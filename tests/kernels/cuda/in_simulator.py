@@ -15,7 +15,7 @@ from rnndyn.networks.masked import masked
 if not device.SIMULATED:
     pytest.skip("test_simulator.py runs it", allow_module_level=True)
 
-from rnndyn import passes, passes_cuda  # noqa: E402
+from rnndyn import passes, passes_cuda, sums  # noqa: E402
 from rnndyn.kernels.cuda import memory, near, product  # noqa: E402
 
 B, T, H, I = 2, 2, 5, 1  # more units than a block has threads
@@ -50,7 +50,7 @@ def there_and_back(Tape, Sums, net, x, s0, g, adjoint):
 
 
 def compare(net, *data):
-    here = there_and_back(passes.Tape, passes.WeightSums, net, *data)
+    here = there_and_back(passes.Tape, sums.WeightSums, net, *data)
     there = there_and_back(passes_cuda.Tape, passes_cuda.DeviceSums, net, *data)
     for name, array in here[0].items():
         np.testing.assert_array_equal(there[0][name], array, err_msg=name)

@@ -19,7 +19,7 @@ from rnndyn.networks.masked import masked
 if not device.SIMULATED:
     pytest.skip("test_simulator.py runs it", allow_module_level=True)
 
-from rnndyn import passes, passes_cuda, tangents_cuda, wide_cuda  # noqa: E402
+from rnndyn import passes, passes_cuda, sums, tangents_cuda, wide_cuda  # noqa: E402
 from rnndyn.kernels.cuda import library  # noqa: E402
 from rnndyn.tangents import course  # noqa: E402
 
@@ -48,9 +48,7 @@ def passes_by_products(monkeypatch):
 
 def both(net, *data):
     there = there_and_back(passes_cuda.Tape, passes_cuda.DeviceSums, net, *data)
-    return [
-        found | gradients for found, gradients in (there, there_and_back(passes.Tape, passes.WeightSums, net, *data))
-    ]
+    return [found | gradients for found, gradients in (there, there_and_back(passes.Tape, sums.WeightSums, net, *data))]
 
 
 def compare(net, *data):

@@ -1,0 +1,148 @@
+"""Gradients of weights: running sums of outer products of adjoints with what the weights stand before."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from rnndyn.kernels.cpu.outer import SAMPLES, outer
+from rnndyn.kernels.jit import parallel, threads_for
+from rnndyn.kernels.memory import aligned_empty, aligned_zeros, constant
+
+
+class Source(NamedTuple):
+    """What drives some pre-activations: how many numbers it has, the first of them, and how many they are."""
+
+    width: int
+    first: int
+    driven: int
+
+
+class Columns(NamedTuple):
+    """Where the sources stand among the registers of a row of products."""
+
+    widths: np.ndarray  # numbers of x, h and m
+    firsts: np.ndarray  # their first registers
+    taken: np.ndarray  # for each pre-activation, its first register and the one after its last
+    registers: int
+
+
+@lru_cache(maxsize=256)
+def columns_of(sources, slots, lanes):
+    """Columns of the sources ``x, h, m`` of ``slots`` pre-activations; those that drive the same are neighbours."""
+    widths = [source.width if source.driven else 0 for source in sources]
+    counts = [-(-width // lanes) for width in widths]
+    firsts = [counts[1], 0, counts[0] + counts[1]]  # h, x, m
+    taken = np.zeros((slots, 2), np.int64)
+    for slot in range(slots):
+        driving = [k for k, (_, first, driven) in enumerate(sources) if first <= slot < first + driven]
+        if driving:
+            taken[slot] = min(firsts[k] for k in driving), max(firsts[k] + counts[k] for k in driving)
+    return Columns(np.array(widths), np.array(firsts), taken, sum(counts))
+
+
+class OuterSum:
+    """Running sums of outer products ``sum_t a_t z_t'`` over stretches, later ones first, and of the ``a`` alone.
+
+    Parameters
+    ----------
+    sources : tuple of Source
+        The sources ``x``, ``h`` and ``m``; those that are not there drive no pre-activation.
+    slots, blocks, lanes : int
+        Pre-activations, and their units as blocks of registers.
+    units : int
+        Units of ``a`` that count.
+    dtype : dtype
+        Of all numbers.
+    """
+
+    def __init__(self, sources, slots, blocks, lanes, units, dtype):
+        self.sources, self.units, self.dtype = sources, units, dtype
+        self.columns = columns_of(sources, slots, lanes)
+        self.matrix = aligned_zeros((slots, blocks, lanes, self.columns.registers, lanes), dtype)
+        self.vector = aligned_zeros((slots, blocks, lanes), dtype)
+        self.nothing = np.empty((0, 0, 0), dtype)
+
+    def add(self, a, x, h=None, m=None):
+        """Add products of ``a`` (time, batch, slot, block, lane) with ``x`` (batch, time, k), ``h`` and ``m`` (time, ...)."""
+        if not (self.vector.size and a.size):
+            return
+        slots, blocks, lanes, columns, _ = self.matrix.shape
+        samples, places = a.shape[0] * a.shape[1], slots * blocks
+        threads = threads_for(2 * samples * self.matrix.size, places)
+        left = aligned_empty((threads, min(SAMPLES, samples), lanes), self.dtype)
+        right = aligned_empty((threads, columns, min(SAMPLES, samples), lanes), self.dtype)
+        z = (constant(self.nothing if array is None else array) for array in (x, h, m))
+        matrix, vector = self.matrix.reshape(places, lanes, columns, lanes), self.vector.reshape(places, lanes)
+        with parallel(threads):
+            outer(a, *z, *self.columns[:3], matrix, vector, left, right, threads)
+
+    def found(self, number):
+        """Sum of the products with a source, by its number, (slot, unit, k); and of the ``a`` alone, (slot, unit)."""
+        width, first, driven = self.sources[number]
+        slots, blocks, lanes, columns, _ = self.matrix.shape
+        start, rows = self.columns.firsts[number] * lanes, slice(first, first + driven)
+        weights = self.matrix.reshape(slots, blocks * lanes, columns * lanes)
+        return weights[rows, : self.units, start : start + width], self.biases[rows]
+
+    @property
+    def biases(self):
+        """Sum of the ``a``, (slot, unit)."""
+        slots, blocks, lanes = self.vector.shape
+        return self.vector.reshape(slots, blocks * lanes)[:, : self.units]
+
+
+class WeightSums:
+    """Gradients of a cell network's weights, summed over stretches.
+
+    Parameters
+    ----------
+    net : CellNetwork
+        The network.
+    batch : int
+        Number of sequences.
+    """
+
+    total: Any
+    q: Any
+
+    def __init__(self, net, batch):
+        self.net, made = net, net.layout
+        sources = Source(made.inputs, *made.x), Source(made.units, *made.h), Source(made.units, *made.m)
+        self.total = OuterSum(sources, made.gates, made.blocks, made.lanes, made.units, made.dtype)
+        self.q = aligned_zeros((batch, made.trained, made.blocks, made.lanes), made.dtype)
+
+    def add(self, tape):
+        """Add what a tape holds after its backward pass."""
+        steps, batch, _, blocks, lanes = tape.a.shape
+        h = tape.s.reshape(steps + 1, batch, self.net.layout.states * blocks * lanes)
+        m = None if tape.m is None else tape.m.reshape(steps, batch, blocks * lanes)
+        self.total.add(tape.a, tape.x, h, m)
+
+    def found(self):
+        """For ``x, h, m``: sum of the products, (slot, unit, k), and of the adjoints alone, (slot, unit)."""
+        return [self.total.found(number) for number in range(3)]
+
+    def gradients(self, W_hy=None, b_y=None):
+        """Gradients of the network's fields, with those of its read-out if it has one."""
+        net, made = self.net, self.net.layout
+        gates = len(net.W_hh) // made.units
+        W_xh = np.zeros((gates, made.units, made.inputs), made.dtype)
+        W_hh = np.zeros((gates, made.units, made.units), made.dtype)
+        b_h, b_hn = np.zeros((gates, made.units), made.dtype), None
+        for W, (weights, biases), first in zip(
+            (W_xh, W_hh, W_hh), self.found(), (made.x[0], made.h[0], made.m[0]), strict=True
+        ):
+            for k in range(len(weights)):
+                gate = made.cell.gates[first + k]
+                W[gate] = weights[k]
+                if W is W_xh:
+                    b_h[gate] = biases[k]
+                elif "x" not in made.cell.drives[first + k]:
+                    b_hn = biases[k]
+        q = self.q.sum(axis=0).reshape(made.trained, -1)[:, : made.units] if made.trained else None
+        rows = gates * made.units
+        flat = W_xh.reshape(rows, made.inputs), W_hh.reshape(rows, made.units), b_h.reshape(rows)
+        return net.fold_gradients(*flat, b_hn, q, W_hy, b_y)
