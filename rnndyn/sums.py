@@ -66,7 +66,7 @@ class OuterSum:
         self.nothing = np.empty((0, 0, 0), dtype)
 
     def add(self, a, x, h=None, m=None):
-        """Add products of ``a`` (time, batch, slot, block, lane) with ``x`` (batch, time, k), ``h`` and ``m`` (time, ...)."""
+        """Add products of ``a`` (time, batch, slot, block, lane) with ``x`` (batch, time, k), and with ``h``, ``m``."""
         if not (self.vector.size and a.size):
             return
         slots, blocks, lanes, columns, _ = self.matrix.shape
