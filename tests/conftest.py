@@ -86,6 +86,12 @@ def gpu() -> bool:
     return device.problem() is None and not device.SIMULATED
 
 
+@pytest.fixture
+def plain_search(monkeypatch):
+    """Newton's method without its compiled kernel, which `tests/test_roots.py` is about: it takes long to compile."""
+    monkeypatch.setattr("rnndyn.roots.WORTH_COMPILING", np.inf)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def one_thread_a_worker():
     """Threads of several workers on the same cores wait for one another; tests of threads set their own number."""

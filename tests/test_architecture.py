@@ -32,6 +32,7 @@ LEVELS = [
         "passes_layer_norm",
         "roots",
         "roots_cuda",
+        "sums",
         "records",
         "readout",
         "losses",

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 import rnndyn as rd
-from rnndyn import roots
 
 FOLDERS = {"networks": ("*.npz", "*.safetensors"), "texts": ("*.txt",), "series": ("*.csv",)}
 HERE = ("here/flip_flop_tanh_16", "here/flip_flop_gru_16", "here/flip_flop_lstm_16")
@@ -47,9 +46,8 @@ def test_losses(networks_folder, name):
 
 @pytest.mark.compiled
 @pytest.mark.parametrize("name", HERE)
-def test_networks_trained_here_hold_the_cube(networks_folder, name, monkeypatch):
+def test_networks_trained_here_hold_the_cube(networks_folder, name, plain_search):
     """Corners, edges, faces and the centre of a cube, each proved, and another memory read out at each corner."""
-    monkeypatch.setattr(roots, "WORTH_COMPILING", np.inf)  # tests/test_roots.py is about the compiled search
     net = rd.load(networks_folder / f"{name}.safetensors")
     points = rd.fixed_points(net, starts=256, rng=0)
     assert np.bincount(points.n_unstable).tolist() == [8, 12, 6, 1]

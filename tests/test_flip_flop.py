@@ -1,17 +1,14 @@
 """The flip-flop study runs at its small size, and finds the cube."""
 
 import json
-import math
 
 import pytest
 
-from rnndyn import roots
 from studies import flip_flop
 
 
 @pytest.mark.compiled
-def test_the_cube_is_found(monkeypatch):
-    monkeypatch.setattr(roots, "WORTH_COMPILING", math.inf)  # tests/test_roots.py is about the compiled search
+def test_the_cube_is_found(plain_search):
     results = json.loads(json.dumps(flip_flop.run(quick=True)))
     assert len(results) == 3
     for case in results.values():

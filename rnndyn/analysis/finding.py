@@ -120,7 +120,8 @@ def find(
         proved = size > CHEAPER and _by_boxes(pool, DOUBTFUL)
         if not proved and box is not None:
             work = _within(OPERATIONS, size, FURTHER // equation.period**2)  # a Jacobian of F^p takes p times as long
-            further = search_on(equation, box, points, expected=expected, odd=odd, work=work, rng=rng)
+            demanded = None if certificate.singular.any() else expected  # of a degenerate point the index is unknown
+            further = search_on(equation, box, points, expected=demanded, odd=odd, work=work, rng=rng)
             pool.add(np.repeat(further.states, further.hits + 1, axis=0))
             settled = further.settled
         points, certificate, hits = pool.distinct()

@@ -276,10 +276,11 @@ FOLDS = {  # the parameter at which x is a fixed point, the network and point, w
 
 @pytest.mark.compiled
 @pytest.mark.parametrize("name", FOLDS)
-def test_folds_are_where_they_must_be(name):
-    # Two points meet at a fold, so it is approached along the branch, which passes through it.
+def test_folds_are_where_they_must_be(name, plain_search):
+    # Two points meet at a fold, so it is approached along the branch, which passes through it. The parameter is flat
+    # there: x need not be known better. Closer still the points cannot be told apart, and the search goes on for long.
     parameter, at, ends, wanted = FOLDS[name]
-    x = scipy.optimize.brentq(lambda x: leading(*at(parameter(x), x)).real - 1, *ends, xtol=1e-10)
+    x = scipy.optimize.brentq(lambda x: leading(*at(parameter(x), x)).real - 1, *ends, xtol=1e-6)
     assert parameter(x) == pytest.approx(wanted, abs=1e-8)
 
 

@@ -151,7 +151,7 @@ def test_saturated_gates_of_a_closed_loop_make_no_points():
 
 @pytest.mark.compiled
 @pytest.mark.parametrize("kind", ["tanh", *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("gru", "lstm"))])
-def test_trained_flip_flops_hold_eight_memories(kind, networks_folder):
+def test_trained_flip_flops_hold_eight_memories(kind, networks_folder, plain_search):
     net = rd.load(networks_folder / f"flip_flop_{kind}.safetensors")
     ds = rd.fixed_points(net, rng=0, starts=512)
     assert (ds.stability == "stable").sum() >= 8
