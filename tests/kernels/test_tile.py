@@ -12,7 +12,7 @@ from rnndyn.kernels.jit import WIDTH, subroutine
 from rnndyn.kernels.memory import LINE, aligned_empty, aligned_zeros
 from rnndyn.kernels.pack import adjoint_panels, arranged, blocks_of, pack, panels, to_lanes
 from rnndyn.kernels.tile import block, tile
-from rnndyn.kernels.tuples import load_part, scatter_part
+from rnndyn.kernels.tuples import gather, halves, load_part, paired, scatter, scatter_pairs, scatter_part
 
 SHAPES = [(1, 1), (8, 1), (3, 4), (8, 2)]
 PANELS = 4
@@ -183,6 +183,24 @@ def test_memory_behind_a_partial_register_is_not_touched():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"exit status {done.returncode} (negative: a fault): {done.stderr}"
     assert done.stdout.strip() == "untouched"
+
+
+@subroutine
+def doubled(array, out, apart):
+    """Twice the registers of ``array[0]`` and ``array[1]``, as pairs and then as halves of pairs."""
+    pairs = paired(gather(array, (0, 0, 0), 1, 3), gather(array, (1, 0, 0), 1, 3))
+    scatter_pairs(out, (0, 0, 0), (1, 0, 0), 1, (pairs[0] * 2.0, pairs[1] * 2.0, pairs[2] * 2.0))
+    one, other = halves(pairs)
+    scatter(apart, (1, 0, 0), 1, one)
+    scatter(apart, (0, 0, 0), 1, other)
+
+
+@each_dtype
+def test_pairs_of_registers_are_the_two(dtype, rng):
+    array = rng.standard_normal((2, 3, WIDTH[dtype])).astype(dtype)
+    out, apart = np.zeros_like(array), np.zeros_like(array)
+    doubled(array, out, apart)
+    assert np.array_equal(out, 2 * array) and np.array_equal(apart, array[::-1])
 
 
 @each_dtype
