@@ -5,8 +5,9 @@ from studies.tools import table
 
 
 def compare(results: dict) -> str:
-    """Markdown: passes, searches, spectra, the machine."""
+    """Markdown: passes, ensembles, searches, spectra, the machine."""
     parts = passes(results["rows"], results["steps"]) if results["rows"] else []
+    parts += ensembles(results["ensembles"]) if results["ensembles"] else []
     parts += searches(results["searches"]) if results["searches"] else []
     parts += spectra(results["spectra"]) if results["spectra"] else []
     made = results["machine"]
@@ -40,6 +41,24 @@ def passes(rows: list[dict], steps: int) -> list[str]:
         table(header, lines),
         f"T = {steps}, I = H, data on the GPU before and after; products in full precision. torch: its layers, that "
         "is cuDNN. run: rnndyn through its front door, from the processor's arrays to an xarray result.",
+    ]
+
+
+def ensembles(rows: list[dict]) -> list[str]:
+    """One table of all settings."""
+    peers = list(rows[0]["times_faster"])
+    lines = [
+        [row["cell"], row["H"], row["networks"], row["B"], f"{1e3 * row['seconds']['rnndyn']:.3g}"]
+        + [percent(row["roofline"]), *(row["times_faster"][peer] for peer in peers)]
+        for row in rows
+    ]
+    header = ["cell", "H", "networks", "B", "ms", "of the limit", *(f"vs {peer}" for peer in peers)]
+    return [
+        "### Runs of ensembles, times faster",
+        table(header, lines),
+        f"float32, T = {rows[0]['steps']}, I = H, the same B sequences for every network, data on the GPU before and "
+        "after; products in full precision. rnndyn: one launch, as the spectra of an ensemble have it. torch: a loop "
+        "over steps by `torch.vmap`; jax: one compiled scan by `jax.vmap`.",
     ]
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from rnndyn.devices import resolve
 from rnndyn.errors import DeviceError
 from studies.benchmark import searches as field
-from studies.benchmark.cuda import roofline, spectra
+from studies.benchmark.cuda import ensembles, roofline, spectra
 from studies.benchmark.problem import CELLS
 from studies.benchmark.workers import Worker, interleaved
 from studies.tools import cores, machine, median
@@ -23,7 +23,7 @@ BATCH = (1, 32, 256, 1024)
 DOUBLE = ("LSTM", 256, 256)  # the setting that is timed in float64 as well
 STEPS = 100
 ROUNDS = 5
-PARTS = ("passes", "searches", "spectra")
+PARTS = ("passes", "ensembles", "searches", "spectra")
 
 
 def run(quick: bool, only=None, cells=None, hidden=None, batch=None) -> dict:
@@ -35,13 +35,14 @@ def run(quick: bool, only=None, cells=None, hidden=None, batch=None) -> dict:
     asked = PARTS if only is None else (only,)
     torch = present("torch")
     rows = passes(quick, ["run", "rnndyn", *torch], cells, hidden, batch, card) if "passes" in asked else []
+    many = ensembles_of(quick, ["rnndyn", *torch, *present("jax")], card) if "ensembles" in asked else []
     found = searched(quick, ["rnndyn", "fixed_points", *torch]) if "searches" in asked else []
     measured = spectra_of(quick, ["rnndyn", *torch, *present("cupy", "jax")], card) if "spectra" in asked else []
     packages = ("rnndyn", "numba", "numba-cuda", "numpy", "torch", "jax", "nvidia-cudnn-cu13", "nvidia-cudnn-cu12")
     packages += ("cupy-cuda12x", "cupy-cuda13x")
     made = machine(packages, cores()) | {"date": datetime.date.today().isoformat(), "commit": commit()}
     results = {"machine": made, "card": name, "limits": card, "steps": STEPS, "programs": ["rnndyn", "run", "torch"]}
-    return results | {"rows": rows, "searches": found, "spectra": measured}
+    return results | {"rows": rows, "ensembles": many, "searches": found, "spectra": measured}
 
 
 def present(*peers: str) -> list[str]:
@@ -83,6 +84,25 @@ def passes(quick: bool, programs, cells, hidden, batch, card) -> list[dict]:
                 row["dtype"] = dtype
                 rows.append(row | {"roofline": roofline.pass_share(row, STEPS, card)})
             print(f"[{k + 1}/{len(settings)}] {summary(rows[-2])}; {summary(rows[-1])}", flush=True)
+    return rows
+
+
+def ensembles_of(quick: bool, programs, card) -> list[dict]:
+    """Runs of ensembles: one row a setting."""
+    from studies.benchmark.run import check
+
+    rows = []
+    with ExitStack() as stack:
+        workers = [stack.enter_context(Worker("studies.benchmark.cuda.ensembles", one, cores())) for one in programs]
+        for setting in ensembles.SETTINGS[:1] if quick else ensembles.SETTINGS:
+            first = {worker.name: worker.ask("load", *setting) for worker in workers}
+            check({worker.name: worker.ask("results") for worker in workers})
+            seconds = median(interleaved(workers, "forward", 2 if quick else ROUNDS))
+            row = dict(zip(("cell", "H", "networks", "B", "steps"), setting, strict=True))
+            row |= {"seconds": seconds, "first_call": first}
+            row["times_faster"] = {peer: s / seconds["rnndyn"] for peer, s in seconds.items() if peer != "rnndyn"}
+            rows.append(row | {"roofline": roofline.ensemble_share(row, card)})
+            print(rows[-1], flush=True)
     return rows
 
 
