@@ -39,8 +39,8 @@ class Rnndyn(peers.Rnndyn):
 
     @staticmethod
     def load(nets, inputs) -> Work:
-        from rnndyn.kernels.cuda.pack import layout
         from rnndyn.passes_cuda import cuda, run_through
+        from rnndyn.tangents_cuda import layout
 
         rows, first = len(nets) * len(inputs), nets[0]
         made, x = layout(*nets), cuda.to_device(inputs)
