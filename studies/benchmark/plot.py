@@ -5,7 +5,7 @@ from matplotlib.ticker import FuncFormatter
 
 from studies.benchmark.compare import MODES
 
-MARKS = {1: "o", 32: "s", 256: "^"}
+MARKS = {1: "o", 32: "s", 64: "D", 256: "^", 1024: "v"}
 
 
 def plot(results: dict) -> Figure:

@@ -67,15 +67,20 @@ def searches(rows: list[dict]) -> list[str]:
     programs = list(rows[0]["seconds"])
     lines = [
         [row["network"], *(f"{1e3 * row['seconds'][program]:.3g}" for program in programs)]
-        + [row["times_faster"].get("torch", ""), *(row["points"][program] for program in programs)]
+        + [
+            percent(row["roofline"]),
+            row["times_faster"].get("torch", ""),
+            *(row["points"][program] for program in programs),
+        ]
         for row in rows
     ]
     header = [f"{program}, ms" for program in programs], [f"points of {program}" for program in programs]
     return [
         "### Fixed points of trained flip-flop networks, from 1024 starts",
-        table(["network", *header[0], "vs torch", *header[1]], lines),
+        table(["network", *header[0], "of the limit", "vs torch", *header[1]], lines),
         "rnndyn: Newton steps on the GPU, judged by the processor; fixed_points: all of `rd.fixed_points`, most of it "
-        "on the processor. torch: damped Newton steps for all starts at once, Jacobians by `torch.func`.",
+        "on the processor. torch: damped Newton steps for all starts at once, Jacobians by `torch.func`. The limit "
+        "counts a product with the recurrent weights for each state that is tried and for each direction, no solving.",
     ]
 
 

@@ -1,6 +1,7 @@
 """The least time that a card needs: operations and bytes, counted, by its limits."""
 
 from studies.benchmark.problem import GATES, products
+from studies.benchmark.searches import STARTS
 from studies.benchmark.spectra import operations
 
 # Units of a multiprocessor for float32 and float64, by compute capability: NVIDIA's programming guide, throughput of
@@ -65,6 +66,14 @@ def ensemble_share(row: dict, card: dict[str, float] | None) -> float | None:
     cell, H, networks, B, T = (row[name] for name in ("cell", "H", "networks", "B", "steps"))
     flops, moved = networks * products(cell, H, B, T, "forward"), ensemble_bytes(cell, H, networks, B, T)
     return share(row["seconds"]["rnndyn"], flops, moved, card, "float32")
+
+
+def search_share(row: dict, card: dict[str, float] | None) -> float | None:
+    """Share of one row of the searches, by the products with weights that Newton's steps need, whatever solves them."""
+    kind, units = row["network"].split("_")
+    weights = GATES[{"tanh": "RNN", "gru": "GRU"}[kind]] * int(units) ** 2
+    moved = SIZES["float64"] * (weights + 2 * STARTS * int(units))
+    return share(row["seconds"]["rnndyn"], 2 * weights * row["products"], moved, card, "float64")
 
 
 def spectrum_share(row: dict, card: dict[str, float] | None) -> float | None:
