@@ -19,7 +19,7 @@ from rnndyn.kernels.cuda.backward import room_numbers as backward_numbers
 from rnndyn.kernels.cuda.device import BLOCKS, cuda, on_device, room_for, spilled_numbers, threads_for
 from rnndyn.kernels.cuda.forward import forward
 from rnndyn.kernels.cuda.forward import room_numbers as forward_numbers
-from rnndyn.kernels.cuda.memory import fits, free_bytes, in_tiles, rows_within
+from rnndyn.kernels.cuda.memory import fits, free_bytes, in_tiles, required, rows_within
 from rnndyn.kernels.cuda.product import SIDE, TILE, blocks, outer, product
 from rnndyn.kernels.cuda.tangent import derivatives
 from rnndyn.passes import derivative_shapes
@@ -274,7 +274,8 @@ class OuterSum:
         self.shape = count, units, width + 1  # the last column is the sum of the a
         tiles = max(blocks(count * units) * blocks(width + 1), 1)
         chunks = max(BLOCKS // (SIDE * tiles), 1)  # few tiles, as of small networks: the sum is cut as well
-        self.matrix = cuda.to_device(np.zeros((chunks, count * units, width + 1), dtype))
+        zeros = np.zeros((chunks, count * units, width + 1), dtype)
+        self.matrix = required(lambda: cuda.to_device(zeros), zeros.nbytes, "sum of gradients")
 
     def add(self, a, first, z, row, batch):
         """Add products of ``a`` (rows, time, number) from ``first`` on with ``z`` (rows, time, number).

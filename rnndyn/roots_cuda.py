@@ -7,7 +7,7 @@ import numpy as np
 from rnndyn.kernels.cuda.device import BLOCKS, cuda, threads_for
 from rnndyn.kernels.cuda.memory import in_tiles
 from rnndyn.kernels.cuda.newton import newton
-from rnndyn.kernels.cuda.pack import layout
+from rnndyn.kernels.cuda.pack import layout, weight_bytes
 from rnndyn.passes_cuda import room_for_derivatives
 from rnndyn.roots import VECTORS
 
@@ -37,7 +37,19 @@ def newton_from(nets, of, x, starts, enough: float):
     lengths : ndarray, shape (n,)
         |F(x) - x| there; infinite for a start outside the range of numbers.
     """
-    made, size = layout(*nets), starts.shape[1]
+    found, lengths = starts.copy(), np.zeros(len(starts))
+
+    def run(part):
+        own = np.flatnonzero((part.start <= of) & (of < part.stop))
+        found[own], lengths[own] = _newton_from(layout(*nets[part]), of[own] - part.start, x[own], starts[own], enough)
+
+    in_tiles(len(nets), weight_bytes(nets[0]), run, "network")
+    return found, lengths
+
+
+def _newton_from(made, of, x, starts, enough):
+    """As :func:`newton_from`, of networks whose layout is in device memory."""
+    size = starts.shape[1]
     vectors, rates = min(VECTORS, size), made.units if made.m[1] else 0
     found, lengths = starts.copy(), np.zeros(len(starts))
 

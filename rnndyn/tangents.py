@@ -32,6 +32,7 @@ from rnndyn.passes import (
     stretch_of,
     unpack_states,
 )
+from rnndyn.validate import is_on_gpu
 
 WORTH_SHARING = 10_000_000  # operations of a window and a thread, from which on threads share a frame
 
@@ -76,8 +77,8 @@ class Course:
     ----------
     nets : list of Network
         The networks.
-    x : ndarray, shape (batch, time, input), or None
-        Inputs, the same for every network; None for zeros.
+    x : ndarray or device array, shape (batch, time, input), or None
+        Inputs, the same for every network; None for zeros. On a GPU only if that makes the stretches.
     s : ndarray, shape (network, batch, state)
         States at the start.
 
@@ -242,12 +243,13 @@ def walked(net, x, s, steps):
 
 
 def inputs_at(net, x, t, steps, batch):
-    """Inputs (batch, time, input) of some steps; None for a network other than a cell's that has none."""
+    """Inputs (batch, time, input) of some steps, on the processor; None for a network without, unless of a cell."""
     if not net.input_size:
         return no_inputs(net, batch, steps) if isinstance(net, CellNetwork) else None
     if x is None:
         return np.zeros((batch, steps, net.input_size), net.dtype)
-    return np.ascontiguousarray(x[:, t : t + steps])
+    part = x[:, t : t + steps]
+    return np.ascontiguousarray(part.copy_to_host() if is_on_gpu(part) else part)
 
 
 def matrix_stretch(J):

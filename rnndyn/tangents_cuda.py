@@ -10,10 +10,11 @@ import numpy as np
 from rnndyn.kernels.cuda import frame_steps, library
 from rnndyn.kernels.cuda.device import cuda, on_device, room_for, spilled_numbers, threads_for
 from rnndyn.kernels.cuda.frames import grow, room_numbers
-from rnndyn.kernels.cuda.memory import fits, free_bytes, in_tiles
-from rnndyn.kernels.cuda.pack import arrays, layout
+from rnndyn.kernels.cuda.memory import fits, free_bytes, in_tiles, required
+from rnndyn.kernels.cuda.pack import layout, weight_bytes
 from rnndyn.passes_cuda import forward_bytes, room_for_derivatives, run_through
 from rnndyn.tangents import Course, inputs_at
+from rnndyn.validate import is_on_gpu
 from rnndyn.wide_cuda import grid_of, place
 
 RESOLVED = 4.0  # times S eps: the part of its length that a column must keep for its growth to be told from rounding
@@ -62,7 +63,7 @@ class DeviceCourse(Course):
     def __init__(self, nets, x, s):
         super().__init__(nets, x, s)
         self.one, self.made = layout(nets[0]), None
-        self.weight_bytes = 2 * sum(array.nbytes for array in arrays(nets[0]))  # and their transposes
+        self.weight_bytes = weight_bytes(nets[0])
         numbers = self.one.gates + self.one.states + (self.one.m[1] > 0)
         self.step_bytes = s.shape[0] * s.shape[1] * numbers * self.one.units * s.itemsize
 
@@ -77,7 +78,7 @@ class DeviceCourse(Course):
     def stretch(self, steps):
         """Run the next steps; their tape comes back with the states (frame, time + 1, state) around them."""
         count, batch, size = self.s.shape
-        x = cuda.to_device(inputs_at(self.nets[0], self.x, self.t, steps, batch))
+        x = self._inputs(steps, batch)
         stretch = DeviceStretch(self, x, self.s, steps)
         states = np.empty((count * batch, steps + 1, size), self.s.dtype)
 
@@ -88,6 +89,13 @@ class DeviceCourse(Course):
         in_tiles(count, stretch.network_bytes, run, "network")
         self.s, self.t = np.ascontiguousarray(states[:, -1]).reshape(self.s.shape), self.t + steps
         return stretch, states
+
+    def _inputs(self, steps, batch):
+        """Inputs of the next steps, in device memory."""
+        if is_on_gpu(self.x):
+            return self.x[:, self.t : self.t + steps]
+        x = inputs_at(self.nets[0], self.x, self.t, steps, batch)
+        return required(lambda: cuda.to_device(x), x.nbytes, "stretch of inputs")
 
     def frames(self, Q):
         """Frames with the columns ``Q`` (frame, state, column), on the device."""

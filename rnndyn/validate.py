@@ -425,7 +425,7 @@ def _plain(x: Any, name: str) -> np.ndarray:
     if is_on_gpu(x):
         raise TypeError(
             f"{name} is on a GPU and is used on the processor: pass a copy (x.get() of CuPy, x.cpu() of PyTorch, "
-            "x.copy_to_host() of Numba); run, value_and_grad and train take it with device='cuda'"
+            "x.copy_to_host() of Numba); what has kernels for a GPU takes it with device='cuda'"
         )
     try:
         return np.asarray(x)

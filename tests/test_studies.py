@@ -86,6 +86,7 @@ def test_operations_and_bytes_are_counted():
     weights, sequences = 2 * 3 * 2 * 2, 5 * 3 * 2
     assert roofline.pass_bytes(*setting, "forward") == 4 * (weights + 2 * sequences)
     assert roofline.pass_bytes(*setting, "both", "float64") == 8 * (2 * weights + 3 * sequences)
+    assert roofline.ensemble_bytes("GRU", 2, 7, 5, 3) == 4 * (7 * (weights + sequences) + sequences)
     assert roofline.spectrum_bytes(3, 2, 7) == 8 * 7 * (9 + 2 * 6)
 
 
@@ -114,6 +115,11 @@ def test_the_limit_is_the_slower_of_arithmetic_and_memory():
     assert roofline.share(1.0, 60e12, 1, card, "float64") == pytest.approx(2)
     assert roofline.share(2.0, 1, 3e12, card, "float32") == pytest.approx(0.5)
     assert roofline.share(1.0, 1, 1, None, "float32") is None
+    search = {"network": "gru_16", "products": 10**6, "seconds": {"rnndyn": 1.0}}
+    assert roofline.search_share(search, card) == pytest.approx(10**6 * 2 * 3 * 16 * 16 / 30e12)
+    ensemble = {"cell": "RNN", "H": 64, "networks": 4096, "B": 8, "steps": 100, "seconds": {"rnndyn": 1.0}}
+    least = 4096 * 2 * 2 * 100 * 8 * 64 * 64 / 60e12  # of two matrices
+    assert roofline.ensemble_share(ensemble, card) == pytest.approx(least)
 
 
 @pytest.mark.compiled
@@ -164,6 +170,41 @@ def test_jax_computes_the_same_spectra_in_a_process_of_its_own(networks):
     np.testing.assert_allclose(found, here.Numpy.load(*here.problem(*setting)).results(), rtol=0, atol=1e-9)
 
 
+def first_steps(nets, inputs):
+    """Hidden states (network, sequence, unit) after the inputs, by NumPy in float64."""
+    peers = importlib.import_module("studies.benchmark.peers")
+    slopes = np.zeros((*inputs.shape[:2], nets[0].hidden_size))
+    wide = [net.astype("float64") for net in nets]
+    return np.stack([peers.Numpy.load(net, inputs.astype(float), slopes).results()[0][:, -1] for net in wide])
+
+
+@pytest.mark.parametrize("cell", ["RNN", "GRU", "LSTM"])
+def test_torch_takes_ensembles_along(cell):
+    pytest.importorskip("torch")
+    peers, cuda = (importlib.import_module(f"studies.benchmark.{name}") for name in ("peers", "cuda.ensembles"))
+    there, given = type("OnProcessor", (cuda.Torch,), {"device": "cpu"}), cuda.problem(cell, 4, 3, 2, 5)
+    there.wait = peers.Torch.wait
+    np.testing.assert_allclose(there.load(*given).results()[0], first_steps(*given), rtol=0, atol=1e-6)
+
+
+@needs_jax
+@pytest.mark.parametrize("cell", ["RNN", "GRU", "LSTM"])
+def test_jax_takes_ensembles_along(cell):
+    cuda, workers = (importlib.import_module(f"studies.benchmark.{name}") for name in ("cuda.ensembles", "workers"))
+    setting = cell, 4, 3, 2, 5
+    with workers.Worker("studies.benchmark.cuda.ensembles", "jax", 1) as jax:
+        jax.ask("load", *setting)
+        found = jax.ask("results")[0]
+    np.testing.assert_allclose(found, first_steps(*cuda.problem(*setting)), rtol=0, atol=1e-6)
+
+
+def test_ensembles_are_for_a_gpu(capsys):
+    from studies.__main__ import main
+
+    assert main(["benchmark", "--only", "ensembles"]) == 2
+    assert "add --device cuda" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("backend, kept", [("cpu", []), ("gpu", ["jax"])])
 def test_a_peer_that_has_no_gpu_is_left_out_by_a_line(backend, kept, monkeypatch, capsys):
     run = importlib.import_module("studies.benchmark.cuda.run")
@@ -193,6 +234,17 @@ def test_the_peer_finds_the_same_fixed_points(name):
     assert max(run.lacking(expected, found), run.lacking(found, expected)) <= 0.1 * len(expected)
 
 
+def test_the_products_that_a_search_needs_are_counted():
+    """tanh(x / 2) from its fixed point, and from a start whose steps are taken by hand."""
+    cuda, net = importlib.import_module("studies.benchmark.cuda.searches"), rd.Elman(None, [[0.5]])
+    assert cuda.products_needed(net, np.array([[0.0]])) == 3  # G, a direction, G again
+    x, steps = 0.1, 0
+    while abs(np.tanh(0.5 * x) - x) > cuda.CONVERGED:
+        x, steps = x - (np.tanh(0.5 * x) - x) / (0.5 / np.cosh(0.5 * x) ** 2 - 1), steps + 1
+    assert cuda.products_needed(net, np.array([[0.1]])) == 1 + 2 * steps
+    assert cuda.products_needed(net, np.array([[0.1], [0.0]])) == 1 + 2 * steps + 3
+
+
 def test_the_tables_and_figures_of_a_gpu_take_what_was_measured():
     benchmark, roofline = (importlib.import_module(f"studies.benchmark{name}") for name in ("", ".cuda.roofline"))
     run = importlib.import_module("studies.benchmark.cuda.run")
@@ -208,9 +260,15 @@ def test_the_tables_and_figures_of_a_gpu_take_what_was_measured():
     results = {"machine": made | {"commit": run.commit()}, "card": name, "limits": card, "steps": 100, "rows": rows}
     search = {"network": "tanh_16", "seconds": {"rnndyn": 1e-3, "fixed_points": 1e-2, "torch": 2e-3}}
     search |= {"times_faster": {"fixed_points": 10.0, "torch": 2.0}, "points": dict.fromkeys(search["seconds"], 27)}
-    results |= {"programs": ["rnndyn", "run", "torch"], "searches": [search], "spectra": [wide]}
+    search |= {"products": 30_000}
+    search |= {"roofline": roofline.search_share(search, card)}
+    many = {"cell": "GRU", "H": 64, "networks": 4096, "B": 8, "steps": 100, "times_faster": {"torch": 30.0}}
+    many |= {"seconds": seconds, "roofline": 0.5}
+    results |= {"programs": ["rnndyn", "run", "torch"], "searches": [search], "spectra": [wide], "ensembles": [many]}
     text = benchmark.compare(results)
-    assert name in text and "| 64 | 64 | 4096 |" in text and text.count("| RNN |") == 2 and text.count(" % |") == 3
-    assert re.search(r"\| tanh_16 \| 1 \| 10 \| 2 \| 2.* \| 27 \| 27 \| 27 \|", text)
-    for part in (results, results | {"rows": []}, results | {"rows": [], "searches": []}):
+    assert name in text and "| 64 | 64 | 4096 |" in text and text.count("| RNN |") == 2 and text.count(" % |") == 5
+    assert "| GRU | 64 | 4096 | 8 | 1 | 50 % | 30 |" in text
+    assert re.search(r"\| tanh_16 \| 1 \| 10 \| 2 \| 0.046 % \| 2 \| 27 \| 27 \| 27 \|", text)
+    parts = results | {"rows": []}, results | {"rows": [], "ensembles": []}
+    for part in (results, *parts, parts[-1] | {"searches": []}):
         assert all(ax.get_xlabel() and ax.get_ylabel() for ax in benchmark.plot(part).axes)

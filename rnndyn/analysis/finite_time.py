@@ -10,6 +10,8 @@ from rnndyn import schema
 from rnndyn.analysis import front
 from rnndyn.analysis.growth import mean_and_error
 from rnndyn.analysis.measure import Measure, mover
+from rnndyn.devices import running_on
+from rnndyn.frontdoor import on_processor
 from rnndyn.schema import Status
 from rnndyn.tangents import course, device_of
 from rnndyn.validate import as_generator, as_integer, as_number
@@ -91,7 +93,9 @@ def finite_time_exponents(
     call = {name: value for name, value in locals().items() if name not in ("net", "nets")}
     k = front.count(k, "k", nets[0].state_size)
     window = as_integer(window, "window", minimum=1)
-    x, rows, batched = front.trajectories_of(nets[0], inputs, initial_state, trajectories)
+    with running_on(device):
+        initial_state = on_processor(initial_state, "initial_state")
+        x, rows, batched = front.trajectories_of(nets[0], inputs, initial_state, trajectories)
     length, start = front.duration(x, steps, warmup)
     blocks = length // window
     if not blocks:

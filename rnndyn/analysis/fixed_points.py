@@ -18,7 +18,8 @@ from rnndyn.analysis.equation import Equation
 from rnndyn.analysis.finding import find
 from rnndyn.analysis.newton import solve_together
 from rnndyn.analysis.starts import visited
-from rnndyn.devices import resolve_for
+from rnndyn.devices import resolve_for, running_on
+from rnndyn.frontdoor import on_processor
 from rnndyn.kernels.threads import small_matrices
 from rnndyn.networks.base import Network
 from rnndyn.networks.map import Map
@@ -68,7 +69,8 @@ def fixed_points(
     device
         "cpu"; "cuda" runs Newton's iteration for fixed points of networks of one cell on a GPU, the first starts of all
         networks and inputs at once. Multiple shooting for cycles, every other search, certificates and eigenvalues stay
-        on the processor. "auto" takes the GPU where there is one that can.
+        on the processor, to which inputs and starts that are on a GPU already are copied. "auto" takes the GPU where
+        there is one that can.
     progress
         True shows a bar over the searches, one for each network and input; a callable is called with the number of
         those done and their total.
@@ -126,7 +128,9 @@ def fixed_points(
     nets = front.networks(net)
     device = resolve_for(device, isinstance(nets[0], CellNetwork), f"the search of a {type(nets[0]).__name__}")
     call = {name: value for name, value in locals().items() if name not in ("net", "nets", "progress")}
-    inputs, several = front.constant_inputs(nets[0], input)
+    with running_on(device):
+        starts = on_processor(starts, "starts")
+        inputs, several = front.constant_inputs(nets[0], on_processor(input, "input"))
     period, rng = as_integer(period, "period", minimum=1), as_generator(rng)
     tol = None if tol is None else as_number(tol, "tol", above=0)
     searches = list(product(range(len(nets)), range(len(inputs))))

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from rnndyn.dims import in_order
+from rnndyn.frontdoor import as_given, on_processor
 from rnndyn.networks.base import Network
 from rnndyn.networks.compose import Bidirectional, looks_ahead
 from rnndyn.networks.encoder_decoder import EncoderDecoder
@@ -86,17 +87,19 @@ def sequences(net: Network, inputs: Any) -> tuple[np.ndarray | None, bool]:
     Returns
     -------
     (B, T, I) array or None, bool
-        The inputs, and whether they came with a batch axis. None stands for zero inputs if I > 0.
+        The inputs, and whether they came with a batch axis. None stands for zero inputs if I > 0. With passes on a GPU
+        those that are there stay there.
     """
     if inputs is None:
         return None, False
     dims = ("batch", "time", "input")
-    array = as_array(inputs, "inputs", dims, sizes={"input": net.input_size}, dtype=net.dtype, optional=("batch",))
-    if not array.shape[-2]:
+    array = as_given(net, inputs, "inputs", dims, {"input": net.input_size})
+    rows, *shape = array.shape if array.ndim == 3 else (1, *array.shape)
+    if not shape[0]:
         raise ValueError("inputs has no time steps: at least one is wanted")
-    if array.ndim == 3 and not len(array):
+    if not rows:
         raise ValueError("inputs has no sequences: at least one is wanted")
-    return array.reshape((-1, *array.shape[-2:])), array.ndim == 3
+    return array.reshape((rows, *shape)), array.ndim == 3
 
 
 def constant_input(net: Network, value: Any) -> np.ndarray | None:
@@ -263,7 +266,9 @@ def trajectories_of(
         rows = len(x)
     elif given and rows == 1:
         rows = len(initial_state)
-    return (None if x is None else np.broadcast_to(x, (rows, *x.shape[1:]))), rows, batched or given or rows > 1
+    if x is not None and len(x) != rows:
+        x = np.broadcast_to(on_processor(x, "inputs"), (rows, *x.shape[1:]))
+    return x, rows, batched or given or rows > 1
 
 
 def duration(x: np.ndarray | None, steps: Any, warmup: Any) -> tuple[int, int]:

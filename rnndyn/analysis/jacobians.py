@@ -12,7 +12,7 @@ from rnndyn.analysis import front, paths
 from rnndyn.analysis.graded import Product, log_singular_values
 from rnndyn.analysis.slopes import log_slope
 from rnndyn.devices import resolve_for, running_on
-from rnndyn.frontdoor import as_sequences
+from rnndyn.frontdoor import as_sequences, on_processor
 from rnndyn.networks.base import Network
 from rnndyn.schema import Status
 from rnndyn.tangents import walked
@@ -55,7 +55,7 @@ def jacobian_products(
     device
         "cpu"; "cuda" computes the states, and the derivatives of each unit's update that the Jacobians are made of, on
         a GPU, for networks of one cell and a `Stack` of them; products and singular values stay on the processor.
-        "auto" takes the GPU where there is one that can.
+        "auto" takes the GPU where there is one that can. Arrays that are on a GPU already are copied to the processor.
 
     Returns
     -------
@@ -107,7 +107,9 @@ def jacobian_products(
     device = resolve_for(device, bool(paths.names(nets[0])), f"the run of a {type(nets[0]).__name__}")
     call = {name: value for name, value in locals().items() if name not in ("net", "nets")}
     every = as_integer(every, "every", minimum=1)
-    x, s0, steps, single = as_sequences(nets[0], inputs, initial_state, steps)
+    with running_on(device):
+        given = on_processor(inputs, "inputs"), on_processor(initial_state, "initial_state")
+    x, s0, steps, single = as_sequences(nets[0], *given, steps)
     if not steps:
         raise ValueError("steps is 0: a product of at least one Jacobian is wanted")
     times = np.array([t for t in range(1, steps + 1) if t % every == 0 or t == steps])

@@ -13,7 +13,8 @@ from rnndyn.analysis import front
 from rnndyn.analysis.eigen import spectrum
 from rnndyn.analysis.measure import Measure, Summary, mover, summarise
 from rnndyn.analysis.pooling import pooled
-from rnndyn.devices import resolve_for
+from rnndyn.devices import resolve_for, running_on
+from rnndyn.frontdoor import on_processor
 from rnndyn.networks.base import Network
 from rnndyn.networks.elman import Elman, Linear
 from rnndyn.progress import telling
@@ -79,7 +80,8 @@ def lyapunov_spectrum(
         Seed or Generator of the random initial states and of the first frame.
     device
         "cpu"; "cuda" runs states, tangents and their orthonormalisation on a GPU, for networks of one cell that are not
-        linear; "auto" takes the GPU where there is one that can.
+        linear; "auto" takes the GPU where there is one that can. Inputs that are on a GPU already are read where they
+        are, if :func:`rnndyn.run` would; initial states are copied to the processor.
     progress
         True shows a bar; a callable is called with the number of steps done, those of the warmup included, and their
         total. With `until` the run may end before; ``k="dimension"`` begins anew with each number of directions.
@@ -141,7 +143,9 @@ def lyapunov_spectrum(
     call = {name: value for name, value in locals().items() if name not in ("net", "nets", "progress")}
     size = nets[0].state_size
     number = None if k == "dimension" else front.count(k, "k", size)
-    x, rows, batched = front.trajectories_of(nets[0], inputs, initial_state, trajectories)
+    with running_on(device):
+        initial_state = on_processor(initial_state, "initial_state")
+        x, rows, batched = front.trajectories_of(nets[0], inputs, initial_state, trajectories)
     length, start = front.duration(x, steps, warmup)
     interval = None if qr_interval == "auto" else as_integer(qr_interval, "qr_interval", minimum=1)
     dt, rng = as_number(time_step, "time_step", above=0), as_generator(rng)

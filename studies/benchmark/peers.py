@@ -170,6 +170,26 @@ class Numpy:
 UNROLL = (1, 8)  # steps of the scan in one turn of its loop
 
 
+def scan(net):
+    """Hidden states (T, B, H) as JAX has them, from weights of such a network and inputs (T, B, I)."""
+    import jax
+    from jax import numpy as jnp
+
+    step, parts = STEPS[type(net).__name__]
+
+    def hidden(weights, x, unroll):
+        u = x @ weights["U"] + weights["b"]
+        state = (jnp.zeros((x.shape[1], net.hidden_size), x.dtype),) * parts
+
+        def advance(state, u_t):
+            state = step(jnp, state, u_t, weights["V"], weights["b_hn"])
+            return state, state[0]
+
+        return jax.lax.scan(advance, state, u, unroll=unroll)[1]
+
+    return hidden
+
+
 class Jax:
     """`jax.lax.scan` under `jit`, plain or unrolled eightfold, whichever is faster at this size."""
 
@@ -182,19 +202,9 @@ class Jax:
         import jax
         from jax import numpy as jnp
 
-        step, parts = STEPS[type(net).__name__]
         weights = {key: jnp.asarray(a) for key, a in weights_of(net).items()}
         x, g = (jnp.asarray(a.transpose(1, 0, 2)) for a in (inputs, slopes))
-
-        def hidden(weights, x, unroll):
-            u = x @ weights["U"] + weights["b"]
-            state = (jnp.zeros((x.shape[1], net.hidden_size), x.dtype),) * parts
-
-            def advance(state, u_t):
-                state = step(jnp, state, u_t, weights["V"], weights["b_hn"])
-                return state, state[0]
-
-            return jax.lax.scan(advance, state, u, unroll=unroll)[1]
+        hidden = scan(net)
 
         def hidden_and_gradients(weights, x, g, unroll):
             states, pull = jax.vjp(lambda w: hidden(w, x, unroll), weights)

@@ -5,24 +5,26 @@ from matplotlib.ticker import FuncFormatter
 
 from studies.benchmark.compare import MODES
 
-MARKS = {1: "o", 32: "s", 256: "^"}
+MARKS = {1: "o", 32: "s", 64: "D", 256: "^", 1024: "v"}
 
 
 def plot(results: dict) -> Figure:
     """The passes, or what else was measured."""
     if results["rows"]:
         return passes(results)
+    if results.get("ensembles"):
+        return by_size(results["ensembles"], "runs of an ensemble", 5)
     if results.get("searches"):
         return searches(results["searches"])
     if results["spectra"]:
         return spectra(results["spectra"])
     if results["training"]:
-        return training(results["training"])
+        return by_size(results["training"], "a step of training", 3)
     return filters(results["filters"]) if results["filters"] else markov(results["markov"])
 
 
-def training(rows: list[dict]) -> Figure:
-    """How many times faster than each peer, by size."""
+def by_size(rows: list[dict], work: str, goal: int) -> Figure:
+    """How many times faster than each peer, by size; one line a cell and peer."""
     figure = Figure(figsize=(3.4, 2.4), layout="constrained")
     ax = figure.subplots()
     for k, cell in enumerate(dict.fromkeys(row["cell"] for row in rows)):
@@ -30,10 +32,11 @@ def training(rows: list[dict]) -> Figure:
             points = [(row["H"], row["times_faster"][peer]) for row in rows if row["cell"] == cell]
             ax.loglog(*zip(*points, strict=True), "os^"[k] + "-", label=f"{cell}, {peer}")
     ax.axhline(1, color="black", linewidth=1)
-    ax.axhline(3, color="black", linewidth=0.5, linestyle=":", label="goal")
-    ax.set(xlabel="units H", ylabel="times faster, a step of training")
+    ax.axhline(goal, color="black", linewidth=0.5, linestyle=":", label="goal")
+    ax.set(xlabel="units H", ylabel=f"times faster, {work}")
     ax.set_xticks(sorted({row["H"] for row in rows}), minor=False)
-    ax.set_yticks([1, 2, 3, 5, 10], minor=False)
+    highest = max(10, *(ratio for row in rows for ratio in row["times_faster"].values()))
+    ax.set_yticks([tick for tick in (1, 2, 3, 5, 10, 20, 50, 100, 200) if tick <= highest], minor=False)
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     ax.minorticks_off()

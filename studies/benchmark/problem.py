@@ -8,12 +8,17 @@ CELLS = {"RNN": rd.Elman, "GRU": rd.GRU, "LSTM": rd.LSTM}
 GATES = {"RNN": 1, "GRU": 3, "LSTM": 4}
 
 
+def network(cell: str, H: int, rng: np.random.Generator, dtype: str):
+    """A network with I = H."""
+    net = CELLS[cell].random(H, H, rng=rng, dtype=dtype)
+    biases = {name: a for name, a in net.arrays().items() if name.startswith("b_")}  # random: one left out would show
+    return net.replace(**{name: 0.1 * rng.standard_normal(a.shape, dtype=dtype) for name, a in biases.items()})
+
+
 def problem(cell: str, H: int, B: int, T: int, dtype: str = "float32"):
     """A network with I = H, inputs (B, T, I) and slopes dL/dh (B, T, H)."""
     rng = np.random.default_rng(0)
-    net = CELLS[cell].random(H, H, rng=rng, dtype=dtype)
-    biases = {name: a for name, a in net.arrays().items() if name.startswith("b_")}  # random: one left out would show
-    net = net.replace(**{name: 0.1 * rng.standard_normal(a.shape, dtype=dtype) for name, a in biases.items()})
+    net = network(cell, H, rng, dtype)
     inputs, slopes = rng.standard_normal((2, B, T, H), dtype=dtype)
     return net, inputs, slopes
 

@@ -6,6 +6,7 @@ from contextlib import ExitStack
 
 import numpy as np
 
+from rnndyn.errors import DeviceError
 from studies.benchmark import filters, markov, searches, spectra, trainings
 from studies.benchmark.peers import PEERS, available
 from studies.benchmark.problem import CELLS, products
@@ -22,16 +23,14 @@ SPECTRUM_ROUNDS = 5
 FILTER_ROUNDS = 5
 MARKOV_ROUNDS = 5
 TRAINING_ROUNDS = 3
-PARTS = ("passes", "searches", "spectra", "filters", "markov", "training")
+PARTS = ("passes", "searches", "spectra", "filters", "markov", "training", "ensembles")  # the last on a GPU only
 SAME = 1e-6  # largest difference of two states that are one fixed point
 STATE_TOLERANCE, GRADIENT_TOLERANCE = 2e-5, 2e-4  # float32, against rnndyn: largest difference; normwise and relative
 
 
 def add_arguments(parser) -> None:
     """Options of `python -m studies benchmark`."""
-    parser.add_argument(
-        "--device", choices=("cpu", "cuda"), default="cpu", help="cuda: passes, searches and spectra on a GPU"
-    )
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="cuda: what has programs for a GPU")
     parser.add_argument("--only", choices=PARTS, help="default: all parts")
     parser.add_argument(
         "--peers", nargs="+", choices=list(PEERS)[1:], help="programs beside rnndyn; default: those installed"
@@ -47,6 +46,8 @@ def run(quick: bool, only=None, peers=None, cells=None, hidden=None, batch=None,
         from studies.benchmark.cuda import run as on_gpu
 
         return on_gpu(quick, only, cells, hidden, batch)
+    if only == "ensembles":
+        raise DeviceError("--only ensembles has programs for a GPU only: add --device cuda")
     programs = ["rnndyn", *(peers or available()[1:])]
     rows = passes(quick, programs, cells, hidden, batch) if only in (None, "passes") else []
     found = searched(quick) if only in (None, "searches") else []

@@ -20,8 +20,10 @@ def room_numbers(layout):
 def add_adjoint(total, W, first, count, j, room, start):
     """``total + W' la`` of column ``j``, with the ``la`` of unit ``i`` from ``room[start + i count + first]`` on."""
     for slot in range(W.shape[0]):
-        for i in range(W.shape[1]):
-            total = total + W[slot, i, j] * room[start + i * count + first + slot]
+        sent, i = room[start + first + slot :: count], 0
+        while i < W.shape[1]:
+            total = total + W[slot, i, j] * sent[i]
+            i += 1
     return total
 
 

@@ -1,6 +1,7 @@
 """From the type of a network's packed weights to its cell, as in :mod:`rnndyn.kernels.dispatch`, for GPU code."""
 
 from rnndyn.cells import contract
+from rnndyn.cells.primitives import scaled
 from rnndyn.kernels import dispatch
 from rnndyn.kernels.cache import formulas
 from rnndyn.kernels.cuda.number import formula, gather, overload, scatter
@@ -53,6 +54,48 @@ def _driven(k, source, values):
         return lambda k, source, values: ()
     stop = first + count
     return lambda k, source, values: values[first:stop]
+
+
+def add_driven(k, source, values, W, j, vector):
+    """Pre-activations of unit ``j``, a tuple, with ``W v`` added to those that ``source`` drives.
+
+    ``W`` is (pre-activation, column, unit). A number of the vector is read once for all of them, and their sums, each
+    a chain, hide one another's latency.
+    """
+    first, count = dispatch.slots(k, source)
+    some = values[first : first + count]
+    for i in range(W.shape[1]):
+        some = plus(some, scaled(vector[i], gather(W, (0, i, j), 0, count)))
+    return values[:first] + some + values[first + count :]
+
+
+@overload(add_driven, prefer_literal=True)
+def _add_driven(k, source, values, W, j, vector):
+    first, count = dispatch.slots(k.cell, source.literal_value)
+    stop = first + count
+    if count == 0:
+        return lambda k, source, values, W, j, vector: values
+
+    def add(k, source, values, W, j, vector):
+        some, i = values[first:stop], 0
+        while i < W.shape[1]:
+            (number,) = gather(vector, (i,), 0, 1)
+            some = plus(some, scaled(number, gather(W, (0, i, j), 0, count)))
+            i += 1
+        return values[:first] + some + values[stop:]
+
+    return add
+
+
+def biases(k, b, j):
+    """Pre-activations of unit ``j`` before anything drives them, from ``b`` (pre-activation, unit)."""
+    return gather(b, (0, j), 0, len(k.drives))
+
+
+@overload(biases)
+def _biases(k, b, j):
+    count = len(k.cell.drives)
+    return lambda k, b, j: gather(b, (0, j), 0, count)
 
 
 def pre_activations(k, a, r, t, j):

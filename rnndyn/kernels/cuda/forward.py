@@ -2,7 +2,7 @@
 
 from rnndyn.cells.contract import rate, update
 from rnndyn.kernels.cuda.device import cuda
-from rnndyn.kernels.cuda.dispatch import parameters, pre_activations, slots, states
+from rnndyn.kernels.cuda.dispatch import add_driven, biases, parameters, pre_activations, slots, states
 from rnndyn.kernels.cuda.near import near
 from rnndyn.kernels.cuda.number import scatter
 from rnndyn.kernels.dispatch import kind
@@ -16,8 +16,10 @@ def room_numbers(layout):
 @cuda.jit(device=True)
 def add_product(total, W, slot, j, vector):
     """``total + W v`` of one pre-activation of unit ``j``."""
-    for i in range(W.shape[1]):
+    i = 0
+    while i < W.shape[1]:
         total += W[slot, i, j] * vector[i]
+        i += 1
     return total
 
 
@@ -43,23 +45,18 @@ def step(k, weights, x, s, a, m, r, t, h, rates):
     """
     unit, stride, now = cuda.threadIdx.x, cuda.blockDim.x, t % a.shape[1]
     W_x, W_h, W_m, b, q = weights
-    first_x, count_x, first_h, count_h, first_m, count_m = slots(k)
+    count_m = slots(k)[5]
     for j in range(unit, s.shape[3], stride):
-        for slot in range(a.shape[2]):
-            total = b[slot, j]
-            if first_x <= slot < first_x + count_x:
-                total = add_product(total, W_x, slot - first_x, j, x)
-            if first_h <= slot < first_h + count_h:
-                total = add_product(total, W_h, slot - first_h, j, h)
-            a[r, now, slot, j] = total
+        values = add_driven(k, "h", add_driven(k, "x", biases(k, b, j), W_x, j, x), W_h, j, h)
+        scatter(a, (r, now, 0, j), 2, values)
         if count_m > 0:
-            scatter(m, (r, now, j), 2, (rate(k, pre_activations(k, a, r, now, j), states(k, s, r, t, j)),))
+            scatter(m, (r, now, j), 2, (rate(k, values, states(k, s, r, t, j)),))
             rates[j] = m[r, now, j]
     if count_m > 0:
         cuda.syncthreads()
     for j in range(unit, s.shape[3], stride):
-        for slot in range(first_m, first_m + count_m):
-            a[r, now, slot, j] = add_product(a[r, now, slot, j], W_m, slot - first_m, j, rates)
+        if count_m > 0:
+            scatter(a, (r, now, 0, j), 2, add_driven(k, "m", pre_activations(k, a, r, now, j), W_m, j, rates))
         renew(k, q, s, a, r, t, now, j)
 
 

@@ -33,8 +33,10 @@ def copy(source, target, r):
 @cuda.jit(device=True)
 def product(Q, r, j, c, first, step, total):
     """Part of the scalar product of two columns: its rows are every so many, from ``first`` on."""
-    for i in range(first, Q.shape[1], step):
+    i = first
+    while i < Q.shape[1]:
         total += Q[r, i, j] * Q[r, i, c]
+        i += step
     return total
 
 
@@ -81,10 +83,11 @@ def sweep(Q, r, room, squares, limits):
         cuda.syncthreads()
         for c in range(first, columns, width):
             if c > j:
-                along, total = added(room, 0, columns, parts, c) / square, zero
-                for i in range(part, Q.shape[1], parts):
+                along, total, i = added(room, 0, columns, parts, c) / square, zero, part
+                while i < Q.shape[1]:
                     Q[r, i, c] -= along * Q[r, i, j]
                     total += Q[r, i, c] * Q[r, i, c]
+                    i += parts
                 room[lengths + mine + c] = total
         cuda.syncthreads()
     return verdict

@@ -27,10 +27,11 @@ def exchange(A, i, j, first, size):
 def eliminate(A, c, size):
     """Make column ``c`` zero below the diagonal; what is there already is not looked at again."""
     first, inverse = c + 1, 1 / A[c, c]
-    width = size + 1 - first
-    for item in range(cuda.threadIdx.x, (size - first) * width, cuda.blockDim.x):
-        i, j = first + item // width, first + item % width
-        A[i, j] -= A[i, c] * inverse * A[c, j]
+    for j in range(first + cuda.threadIdx.x, size + 1, cuda.blockDim.x):
+        i = first
+        while i < size:
+            A[i, j] -= A[i, c] * inverse * A[c, j]
+            i += 1
     cuda.syncthreads()
 
 

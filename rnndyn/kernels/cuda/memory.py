@@ -64,3 +64,25 @@ def in_tiles(rows, row_bytes, work, row="sequence"):
                 f"{free_bytes() / 1e9:.3g} GB are free: free some, cut time into shorter stretches (checkpoint or "
                 "truncate, where there is one), or use device='cpu'"
             )
+
+
+def required(make, needed, what):
+    """What ``make`` makes in device memory, of so many bytes, all of which has to fit.
+
+    Parameters
+    ----------
+    make : callable
+        Without arguments.
+    needed : int
+        Bytes.
+    what : str
+        What it is, for the message.
+
+    Raises
+    ------
+    DeviceError
+        Where it does not fit.
+    """
+    made: list = []
+    in_tiles(1, needed, lambda _: made.append(make()), what)
+    return made[0]

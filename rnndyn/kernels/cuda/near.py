@@ -5,7 +5,9 @@ they do not; the arrays are of the same type, and the steps do not know which th
 last axis, so that neighbours read neighbours in either memory.
 
 A block takes one sequence. One that took several would read each weight once for all of them, but a thread would need a
-sum for each in its registers, so a kernel for each number of them; that waits for a GPU to say what it is worth.
+sum for each gate of each of them in its registers, so a kernel for each number of sequences, and a number that divides
+those of every network. A multiplication might then cost half of the instructions (an estimate), where there are
+sequences enough to keep every multiprocessor busy all the same; that waits for a GPU to say what it is worth.
 """
 
 from rnndyn.kernels.cuda.device import cuda, extension

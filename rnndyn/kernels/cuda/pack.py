@@ -3,7 +3,7 @@
 import numpy as np
 
 from rnndyn.kernels.cuda.device import cuda
-from rnndyn.kernels.cuda.memory import in_tiles
+from rnndyn.kernels.cuda.memory import required
 from rnndyn.kernels.cuda.product import TILE
 from rnndyn.kernels.pack import by_slot, describe
 
@@ -38,6 +38,11 @@ def arrays(net):
     return *(matrices[source] for source in "xhm"), bias, q
 
 
+def weight_bytes(net):
+    """Device memory that the weights of a network take, with their transposes."""
+    return 2 * sum(array.nbytes for array in arrays(net))
+
+
 def layout(*nets):
     """Layout of cell networks of one class and size, in device memory, to which each array goes once.
 
@@ -47,10 +52,7 @@ def layout(*nets):
     """
     if len(nets) > 1:
         return sent(*nets)
-    made: list = []
-    weight_bytes = 2 * sum(array.nbytes for array in arrays(nets[0]))
-    in_tiles(1, weight_bytes, lambda _: made.append(sent(*nets)), "network")
-    return made[0]
+    return required(lambda: sent(*nets), weight_bytes(nets[0]), "network")
 
 
 def sent(*nets):

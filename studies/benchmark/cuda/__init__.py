@@ -1,4 +1,4 @@
-"""Passes, searches and spectra on a GPU, against PyTorch (cuDNN), CuPy and JAX, beside what the card could do."""
+"""Passes, ensembles, searches and spectra on a GPU, against PyTorch, CuPy and JAX, beside what the card could do."""
 
 from studies.benchmark.cuda.compare import compare
 from studies.benchmark.cuda.run import run

@@ -5,8 +5,9 @@ from studies.tools import table
 
 
 def compare(results: dict) -> str:
-    """Markdown: passes, searches, spectra, the machine."""
+    """Markdown: passes, ensembles, searches, spectra, the machine."""
     parts = passes(results["rows"], results["steps"]) if results["rows"] else []
+    parts += ensembles(results["ensembles"]) if results["ensembles"] else []
     parts += searches(results["searches"]) if results["searches"] else []
     parts += spectra(results["spectra"]) if results["spectra"] else []
     made = results["machine"]
@@ -43,20 +44,43 @@ def passes(rows: list[dict], steps: int) -> list[str]:
     ]
 
 
+def ensembles(rows: list[dict]) -> list[str]:
+    """One table of all settings."""
+    peers = list(rows[0]["times_faster"])
+    lines = [
+        [row["cell"], row["H"], row["networks"], row["B"], f"{1e3 * row['seconds']['rnndyn']:.3g}"]
+        + [percent(row["roofline"]), *(row["times_faster"][peer] for peer in peers)]
+        for row in rows
+    ]
+    header = ["cell", "H", "networks", "B", "ms", "of the limit", *(f"vs {peer}" for peer in peers)]
+    return [
+        "### Runs of ensembles, times faster",
+        table(header, lines),
+        f"float32, T = {rows[0]['steps']}, I = H, the same B sequences for every network, data on the GPU before and "
+        "after; products in full precision. rnndyn: one launch, as the spectra of an ensemble have it. torch: a loop "
+        "over steps by `torch.vmap`; jax: one compiled scan by `jax.vmap`.",
+    ]
+
+
 def searches(rows: list[dict]) -> list[str]:
     """One table of all networks."""
     programs = list(rows[0]["seconds"])
     lines = [
         [row["network"], *(f"{1e3 * row['seconds'][program]:.3g}" for program in programs)]
-        + [row["times_faster"].get("torch", ""), *(row["points"][program] for program in programs)]
+        + [
+            percent(row["roofline"]),
+            row["times_faster"].get("torch", ""),
+            *(row["points"][program] for program in programs),
+        ]
         for row in rows
     ]
     header = [f"{program}, ms" for program in programs], [f"points of {program}" for program in programs]
     return [
         "### Fixed points of trained flip-flop networks, from 1024 starts",
-        table(["network", *header[0], "vs torch", *header[1]], lines),
+        table(["network", *header[0], "of the limit", "vs torch", *header[1]], lines),
         "rnndyn: Newton steps on the GPU, judged by the processor; fixed_points: all of `rd.fixed_points`, most of it "
-        "on the processor. torch: damped Newton steps for all starts at once, Jacobians by `torch.func`.",
+        "on the processor. torch: damped Newton steps for all starts at once, Jacobians by `torch.func`. The limit "
+        "counts a product with the recurrent weights for each state that is tried and for each direction, no solving.",
     ]
 
 

@@ -1,6 +1,7 @@
 """The least time that a card needs: operations and bytes, counted, by its limits."""
 
 from studies.benchmark.problem import GATES, products
+from studies.benchmark.searches import STARTS
 from studies.benchmark.spectra import operations
 
 # Units of a multiprocessor for float32 and float64, by compute capability: NVIDIA's programming guide, throughput of
@@ -38,6 +39,11 @@ def pass_bytes(cell: str, H: int, B: int, T: int, mode: str, dtype: str = "float
     return SIZES[dtype] * {"forward": weights + 2 * sequences, "both": 2 * weights + 3 * sequences}[mode]
 
 
+def ensemble_bytes(cell: str, H: int, networks: int, B: int, T: int) -> int:
+    """Bytes that any program moves, in float32 and with I = H: weights and states of each network, inputs once."""
+    return SIZES["float32"] * (networks * (2 * GATES[cell] * H * H + B * T * H) + B * T * H)
+
+
 def spectrum_bytes(N: int, k: int, networks: int) -> int:
     """Bytes that any program moves, in float64: weights once, frames in and out."""
     return 8 * networks * (N * N + 2 * N * k)
@@ -53,6 +59,21 @@ def pass_share(row: dict, T: int, card: dict[str, float] | None) -> float | None
     setting = row["cell"], row["H"], row["B"], T, row["mode"]
     moved = pass_bytes(*setting, row["dtype"])
     return share(row["seconds"]["rnndyn"], products(*setting), moved, card, row["dtype"])
+
+
+def ensemble_share(row: dict, card: dict[str, float] | None) -> float | None:
+    """Share of one row of the ensembles."""
+    cell, H, networks, B, T = (row[name] for name in ("cell", "H", "networks", "B", "steps"))
+    flops, moved = networks * products(cell, H, B, T, "forward"), ensemble_bytes(cell, H, networks, B, T)
+    return share(row["seconds"]["rnndyn"], flops, moved, card, "float32")
+
+
+def search_share(row: dict, card: dict[str, float] | None) -> float | None:
+    """Share of one row of the searches, by the products with weights that Newton's steps need, whatever solves them."""
+    kind, units = row["network"].split("_")
+    weights = GATES[{"tanh": "RNN", "gru": "GRU"}[kind]] * int(units) ** 2
+    moved = SIZES["float64"] * (weights + 2 * STARTS * int(units))
+    return share(row["seconds"]["rnndyn"], 2 * weights * row["products"], moved, card, "float64")
 
 
 def spectrum_share(row: dict, card: dict[str, float] | None) -> float | None:

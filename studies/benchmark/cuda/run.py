@@ -13,17 +13,18 @@ import numpy as np
 from rnndyn.devices import resolve
 from rnndyn.errors import DeviceError
 from studies.benchmark import searches as field
-from studies.benchmark.cuda import roofline, spectra
+from studies.benchmark.cuda import ensembles, roofline, spectra
+from studies.benchmark.cuda.searches import products_needed
 from studies.benchmark.problem import CELLS
 from studies.benchmark.workers import Worker, interleaved
 from studies.tools import cores, machine, median
 
 HIDDEN = (64, 128, 256, 512, 1024)
-BATCH = (1, 32, 256, 1024)
+BATCH = (1, 64, 256, 1024)
 DOUBLE = ("LSTM", 256, 256)  # the setting that is timed in float64 as well
 STEPS = 100
 ROUNDS = 5
-PARTS = ("passes", "searches", "spectra")
+PARTS = ("passes", "ensembles", "searches", "spectra")
 
 
 def run(quick: bool, only=None, cells=None, hidden=None, batch=None) -> dict:
@@ -35,13 +36,14 @@ def run(quick: bool, only=None, cells=None, hidden=None, batch=None) -> dict:
     asked = PARTS if only is None else (only,)
     torch = present("torch")
     rows = passes(quick, ["run", "rnndyn", *torch], cells, hidden, batch, card) if "passes" in asked else []
-    found = searched(quick, ["rnndyn", "fixed_points", *torch]) if "searches" in asked else []
+    many = ensembles_of(quick, ["rnndyn", *torch, *present("jax")], card) if "ensembles" in asked else []
+    found = searched(quick, ["rnndyn", "fixed_points", *torch], card) if "searches" in asked else []
     measured = spectra_of(quick, ["rnndyn", *torch, *present("cupy", "jax")], card) if "spectra" in asked else []
     packages = ("rnndyn", "numba", "numba-cuda", "numpy", "torch", "jax", "nvidia-cudnn-cu13", "nvidia-cudnn-cu12")
     packages += ("cupy-cuda12x", "cupy-cuda13x")
     made = machine(packages, cores()) | {"date": datetime.date.today().isoformat(), "commit": commit()}
     results = {"machine": made, "card": name, "limits": card, "steps": STEPS, "programs": ["rnndyn", "run", "torch"]}
-    return results | {"rows": rows, "searches": found, "spectra": measured}
+    return results | {"rows": rows, "ensembles": many, "searches": found, "spectra": measured}
 
 
 def present(*peers: str) -> list[str]:
@@ -86,6 +88,25 @@ def passes(quick: bool, programs, cells, hidden, batch, card) -> list[dict]:
     return rows
 
 
+def ensembles_of(quick: bool, programs, card) -> list[dict]:
+    """Runs of ensembles: one row a setting."""
+    from studies.benchmark.run import check
+
+    rows = []
+    with ExitStack() as stack:
+        workers = [stack.enter_context(Worker("studies.benchmark.cuda.ensembles", one, cores())) for one in programs]
+        for setting in ensembles.SETTINGS[:1] if quick else ensembles.SETTINGS:
+            first = {worker.name: worker.ask("load", *setting) for worker in workers}
+            check({worker.name: worker.ask("results") for worker in workers})
+            seconds = median(interleaved(workers, "forward", 2 if quick else ROUNDS))
+            row = dict(zip(("cell", "H", "networks", "B", "steps"), setting, strict=True))
+            row |= {"seconds": seconds, "first_call": first}
+            row["times_faster"] = {peer: s / seconds["rnndyn"] for peer, s in seconds.items() if peer != "rnndyn"}
+            rows.append(row | {"roofline": roofline.ensemble_share(row, card)})
+            print(rows[-1], flush=True)
+    return rows
+
+
 def spectra_of(quick: bool, programs, card) -> list[dict]:
     """Lyapunov spectra: one row a setting."""
     rows = []
@@ -105,7 +126,7 @@ def spectra_of(quick: bool, programs, card) -> list[dict]:
     return rows
 
 
-def searched(quick: bool, programs) -> list[dict]:
+def searched(quick: bool, programs, card) -> list[dict]:
     """Searches for fixed points: one row a network."""
     from studies.benchmark.run import sets
 
@@ -116,6 +137,8 @@ def searched(quick: bool, programs) -> list[dict]:
             first = {worker.name: worker.ask("load", network, field.STARTS) for worker in workers}
             seconds = median(interleaved(workers, "search", 2 if quick else ROUNDS))
             row = {"network": network, "seconds": seconds, "first_call": first}
+            row["products"] = products_needed(*field.problem(network, field.STARTS))
+            row["roofline"] = roofline.search_share(row, card)
             row["times_faster"] = {peer: s / seconds["rnndyn"] for peer, s in seconds.items() if peer != "rnndyn"}
             rows.append(row | sets(network, {worker.name: worker.ask("results") for worker in workers}))
             print(rows[-1], flush=True)

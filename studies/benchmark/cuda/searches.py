@@ -7,6 +7,7 @@ are halved by the same rule until they lower the residual, each start for itself
 import numpy as np
 
 import rnndyn as rd
+from rnndyn import dynamics
 from rnndyn.analysis.equation import Equation
 from rnndyn.analysis.newton import solve
 from studies.benchmark import searches
@@ -50,9 +51,13 @@ class Torch(passes.Torch):
 
         F = step_of(net, cls.device)
         first = torch.tensor(starts, dtype=torch.float64, device=cls.device)
+        jacobian = torch.func.vmap(torch.func.jacrev(lambda h: F(h) - h))
+
+        def direction(h, G):
+            return torch.linalg.solve_ex(jacobian(h), -G)[0]  # of a singular matrix no step: it lowers nothing
 
         def find():
-            h, length = newton(lambda h: F(h) - h, first)
+            h, length, _ = newton(torch, lambda h: F(h) - h, direction, first)
             return h[length <= CONVERGED].cpu().numpy()
 
         return search(find)
@@ -77,26 +82,39 @@ def step_of(net, device: str):
     return {"RNN": tanh, "GRU": gru}[type(module).__name__]
 
 
-def newton(G, h):
-    """Last states (n, S) and their |G|, from starts (n, S)."""
-    import torch
+def newton(xp, G, direction, h):
+    """Last states (n, S), their |G|, and the products with weights that this cannot do without.
 
-    jacobian = torch.func.vmap(torch.func.jacrev(G))
-
-    def direction(h):
-        return torch.linalg.solve_ex(jacobian(h), -G(h))[0]  # of a singular matrix no step: it lowers nothing
-
-    length, part, d = torch.linalg.norm(G(h), dim=1), torch.ones(len(h), dtype=h.dtype, device=h.device), direction(h)
+    From starts ``h`` (n, S), arrays of ``xp``, which is PyTorch or NumPy; ``direction(h, G)`` are Newton's. A product
+    is needed for each state whose G is tried, and for each direction, of the starts that are not done.
+    """
+    F = G(h)
+    length, d = xp.linalg.norm(F, axis=1), direction(h, F)
+    part, active, products = xp.ones_like(length), xp.ones_like(length, dtype=xp.bool), 2 * len(h)
     for _ in range(ROUNDS):
         tried = h + part[:, None] * d
-        new = torch.linalg.norm(G(tried), dim=1)
+        F = G(tried)
+        new = xp.linalg.norm(F, axis=1)
         better = new < length * (1 - ENOUGH_LOWER * part)
-        h, length = torch.where(better[:, None], tried, h), torch.where(better, new, length)
-        part = torch.where(better, 1.0, part / 2)
-        if bool(((length <= CONVERGED) | (part < SHORTEST)).all()):
+        h, length = xp.where(better[:, None], tried, h), xp.where(better, new, length)
+        part = xp.where(better, 1.0, part / 2)
+        products += int(active.sum())
+        active = active & (length > CONVERGED) & (part >= SHORTEST)
+        products += int((active & better).sum())
+        if not bool(active.any()):
             break
-        d = torch.where(better[:, None], direction(h), d)
-    return h, length
+        d = xp.where(better[:, None], direction(h, F), d)
+    return h, length, products
+
+
+def products_needed(net, starts) -> int:
+    """Products with the recurrent weights that Newton's steps from these starts cannot do without."""
+    eye, x = (1 - 1e-12) * np.eye(net.state_size), np.zeros((len(starts), net.input_size))  # J - 1 may be singular
+
+    def direction(h, G):
+        return np.linalg.solve(dynamics.jacobian(net, h, x) - eye, -G[:, :, None])[:, :, 0]
+
+    return newton(np, lambda h: dynamics.step(net, h, x) - h, direction, starts)[2]
 
 
 PEERS = {"rnndyn": Rnndyn, "fixed_points": FrontDoor, "torch": Torch}

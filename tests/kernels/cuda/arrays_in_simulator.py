@@ -71,6 +71,36 @@ def test_run_takes_them_without_a_copy(dtype, moved, rng):
     assert '"device": "cuda"' in there.attrs["arguments"]
 
 
+@pytest.mark.parametrize("call", [rd.lyapunov_spectrum, rd.finite_time_exponents], ids=lambda call: call.__name__)
+@pytest.mark.parametrize("networks", [1, 2])
+def test_spectra_take_inputs_without_a_copy(call, networks, moved, rng):
+    """The sum rule alone has the inputs of single runs on the processor."""
+    nets = [rd.GRU.random(2, 5, gain=0.8, rng=n) for n in range(networks)]
+    x, s0 = rng.standard_normal((B, 6, 5)), rng.standard_normal((B, 2))
+    given, there = [device.cuda.to_device(a) for a in (x, s0)], {"steps": 4, "warmup": 2, "rng": 0, "qr_interval": 1}
+    there |= {"window": 2} if call is rd.finite_time_exponents else {}
+    moved.clear()
+    found = call(nets, given[0], initial_state=given[1], device="cuda", **there)
+    assert not [shape for shape in moved if len(shape) == 3 and (shape[0], shape[2]) == (B, 5)], "the inputs, or a part"
+    equal(found, call(nets, x, initial_state=s0, device="cuda", **there))
+
+
+def test_one_input_for_several_trajectories(rng):
+    net, x, options = rd.Elman.random(2, I, rng=0), rng.standard_normal((6, I)), {"steps": 4, "warmup": 2, "rng": 0}
+    for trajectories in (1, 2):
+        options |= {"trajectories": trajectories, "device": "cuda"}
+        equal(rd.lyapunov_spectrum(net, device.cuda.to_device(x), **options), rd.lyapunov_spectrum(net, x, **options))
+
+
+def test_searches_and_products_copy_them(rng):
+    net, send = rd.Elman.random(2, I, gain=0.5, rng=0), device.cuda.to_device
+    x, s0, _ = data(net, rng)
+    there = rd.fixed_points(net, send(x[0]), starts=send(s0), device="cuda")
+    equal(there, rd.fixed_points(net, x[0], starts=s0, device="cuda"))
+    there = rd.jacobian_products(net, send(x), initial_state=send(s0), device="cuda")
+    equal(there, rd.jacobian_products(net, x, initial_state=s0))
+
+
 @pytest.mark.parametrize("options", [{}, {"checkpoint": 2}, {"truncate": (1, 2)}], ids=str)
 def test_gradients_take_them_without_a_copy(options, moved, rng):
     net = rd.Elman.random(3, I, rng=0)
@@ -187,6 +217,7 @@ def test_on_the_processor_they_are_refused(rng):
         "initial_state": lambda: rd.run(net, x, initial_state=send(s0)),
         "targets": lambda: rd.value_and_grad(net, x, send(y)),
         "starts": lambda: rd.fixed_points(net, starts=send(s0)),
+        "input": lambda: rd.fixed_points(net, send(x[0, 0])),
     }.items():
         with pytest.raises(TypeError, match=rf"^{name} is on a GPU and is used on the processor: pass a copy.*device="):
             call()

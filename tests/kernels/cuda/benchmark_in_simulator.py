@@ -10,8 +10,8 @@ if not device.SIMULATED:
     pytest.skip("test_simulator.py runs it", allow_module_level=True)
 
 from studies.benchmark import peers, spectra  # noqa: E402
+from studies.benchmark.cuda import ensembles, searches  # noqa: E402
 from studies.benchmark.cuda import peers as there  # noqa: E402
-from studies.benchmark.cuda import searches  # noqa: E402
 from studies.benchmark.run import check  # noqa: E402
 
 
@@ -21,6 +21,15 @@ def test_passes(cell):
     given = peers.problem(cell, 3, 2, 2, "float64")
     programs = {"rnndyn": there.Rnndyn, "run": there.FrontDoor, "torch": peers.Torch}
     check({name: program.load(*given).results() for name, program in programs.items()})
+
+
+@pytest.mark.parametrize("cell", ["RNN", "GRU", "LSTM"])
+def test_ensembles(cell):
+    """Each network has its own weights and all sequences."""
+    nets, inputs = ensembles.problem(cell, 3, 2, 3, 2)
+    (states, _), slopes = ensembles.Rnndyn.load(nets, inputs).results(), np.zeros((3, 2, 3))
+    expected = [peers.Numpy.load(net, inputs, slopes).results()[0][:, -1] for net in nets]
+    np.testing.assert_allclose(states, expected, rtol=0, atol=1e-6)
 
 
 def test_spectra():

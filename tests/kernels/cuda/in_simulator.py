@@ -197,6 +197,25 @@ def test_a_sequence_that_does_not_fit_is_an_error(rng, monkeypatch):
             call()
 
 
+def test_what_all_sequences_share_and_does_not_fit_is_an_error(rng, monkeypatch):
+    """Sums of gradients, and the inputs of a spectrum."""
+    net, x, send = rd.Elman.random(3, 2, rng=0), rng.standard_normal((2, 4, 2)), device.cuda.to_device
+    assert net.cuda_layout.units == 3
+    for shared, needs, call in (
+        ((3, 3), "sum of gradients", lambda: rd.value_and_grad(net, x, x[..., [0, 0, 0]], device="cuda")),
+        ((4, 2), "stretch of inputs", lambda: rd.lyapunov_spectrum(net, x, steps=4, warmup=0, device="cuda")),
+    ):
+
+        def to_device(array, shared=shared):
+            if array.shape[1:] == shared:
+                raise Full
+            return send(array)
+
+        monkeypatch.setattr(device.cuda, "to_device", to_device)
+        with pytest.raises(rd.DeviceError, match=f"one {needs} needs .* GB of the GPU's memory"):
+            call()
+
+
 # ---- products ----------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("chunks", [1, 3])
 @pytest.mark.parametrize("M, N", [(3, 5), (9, 4), (5, 0)])

@@ -68,6 +68,23 @@ def test_networks_and_inputs_are_solved_together(rng):
     assert len(np.unique(np.concatenate([states[0] for states, _ in together]).round(6))) == 8
 
 
+def test_networks_that_do_not_fit_together_go_in_turn(rng, monkeypatch):
+    nets, of = [rd.GRU.random(2, 1, gain=0.5, rng=n) for n in range(3)], np.array([2, 0, 1, 2, 0])
+    given = nets, of, rng.standard_normal((5, 1)), rng.uniform(-1, 1, (5, 2)), ENOUGH
+    whole, layouts, make = roots_cuda.newton_from(*given), [], roots_cuda.layout
+
+    def layout(*nets):
+        layouts.append(len(nets))
+        if len(nets) > 2:
+            raise MemoryError
+        return make(*nets)
+
+    monkeypatch.setattr(roots_cuda, "layout", layout)
+    for found, expected in zip(roots_cuda.newton_from(*given), whole, strict=True):
+        np.testing.assert_array_equal(found, expected)
+    assert layouts == [3, 1, 1, 1]
+
+
 def test_a_closed_form_and_no_starts():
     line = [Equation(rd.Elman([[1.0]], [[w]], activation="identity"), np.ones(1), 1, 1.0, "cuda") for w in (0.5, -1.0)]
     (one, _), (other, _) = solve_together(line, [np.zeros((1, 1))] * 2, 1e-12)

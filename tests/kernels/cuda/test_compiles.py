@@ -1,13 +1,16 @@
 """Every GPU kernel compiles to PTX, without a device, for every cell and dtype; needs numba-cuda."""
 
+import ast
 import re
 from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 import pytest
 from cases import BY_NAME, CASES
 from numba import types
 
+import rnndyn.kernels.cuda
 from rnndyn.kernels.cuda import device
 from rnndyn.networks.masked import masked
 
@@ -194,3 +197,30 @@ def test_products_compile(dtype, ptx):
     check(ptx(outer, (dtype, 3), types.int64, (dtype, 3), (dtype, 3), types.int64, types.int64), dtype)
     for left in (types.Array(dtype, 2, "A"), (dtype, 2)):  # some columns of a matrix, or all
         check(ptx(multiply, left, (dtype, 2), types.bool_, (dtype, 2)), dtype)
+
+
+# ---- all of them -----------------------------------------------------------------------------------------------------
+def kernels():
+    """Module and name of every kernel, as the sources have it: ``cuda.jit`` with arguments makes parts of kernels."""
+    for path in Path(rnndyn.kernels.cuda.__file__).parent.glob("*.py"):
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.FunctionDef) and "cuda.jit" in map(ast.unparse, node.decorator_list):
+                yield path.stem, node.name
+
+
+def compiled():
+    """Module and name of what this file compiles: imported by name, or taken by name from an imported module."""
+    nodes = list(ast.walk(ast.parse(Path(__file__).read_text())))
+    for node in (node for node in nodes if isinstance(node, ast.ImportFrom) and node.module):
+        names = [alias.name for alias in node.names]
+        if node.module == "rnndyn.kernels.cuda":
+            taken = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+            taken |= {node.value for node in nodes if isinstance(node, ast.Constant)}
+            yield from ((module, name) for module in names for name in taken)
+        yield from ((node.module.rpartition(".")[2], name) for name in names)
+
+
+def test_no_kernel_is_left_out():
+    found = set(kernels())
+    assert ("forward", "forward") in found and len(found) > 15
+    assert not found - set(compiled())

@@ -41,6 +41,36 @@ def test_gradients_agree(case, dtype, rng):
         close(there.arrays()[name], array)
 
 
+def stacks(dtype):
+    """A stack, and networks of both directions of time, with 3 inputs."""
+    low, high = rd.GRU.random(20, 3, rng=0, dtype=dtype), rd.LSTM.random(30, 20, 2, rng=1, dtype=dtype)
+    pair = [rd.Elman.random(20, 3, rng=n, dtype=dtype) for n in range(2)]
+    return [rd.Stack([low, high]), rd.Bidirectional(*pair, W_hy=np.ones((2, 40), dtype))]
+
+
+@every_dtype
+def test_networks_of_networks_agree(dtype, rng):
+    x, y = (rng.standard_normal((19, 12, size)).astype(dtype) for size in (3, 2))
+    for net in stacks(dtype):
+        runs = [rd.run(net, x, device=device) for device in ("cuda", "cpu")]
+        close(runs[0].state, runs[1].state)
+        there, here = (rd.value_and_grad(net, x, y, device=device)[1].arrays() for device in ("cuda", "cpu"))
+        for name, array in here.items():
+            close(there[name], array)
+
+
+@every_dtype
+@pytest.mark.parametrize("batch_size", [None, 8])
+def test_trainings_agree(batch_size, dtype, rng):
+    """Of five steps; Adam divides by the size of a gradient, and so amplifies its rounding where that is small."""
+    net, x = rd.LSTM.random(37, 3, 2, rng=0, dtype=dtype), rng.standard_normal((19, 12, 3)).astype(dtype)
+    options = {"steps": 5, "batch_size": batch_size, "rng": 0}
+    there, here = (rd.train(net, x, x[..., :2], device=device, **options) for device in ("cuda", "cpu"))
+    np.testing.assert_allclose(there[1].loss, here[1].loss, rtol=10 * TOLERANCE[dtype])
+    for name, array in here[0].arrays().items():
+        np.testing.assert_allclose(there[0].arrays()[name], array, rtol=0, atol=100 * TOLERANCE[dtype])
+
+
 @every_dtype
 @pytest.mark.parametrize("case", FAMILIES, ids=lambda case: case.name)
 def test_more_units_than_threads_or_shared_memory(case, dtype, rng):
@@ -60,6 +90,24 @@ def test_spectra_agree(case, rng):
     # On the processor, states that differ by 1e-15 give exponents that differ by up to 1e-11.
     np.testing.assert_allclose(there.exponent, here.exponent, rtol=0, atol=1e-9)
     np.testing.assert_array_equal(there.status, here.status)
+
+
+def test_growth_of_blocks_agrees(rng):
+    nets, x = [rd.GRU.random(37, 5, rng=n) for n in range(3)], rng.standard_normal((2, 30, 5))
+    options = {"window": 5, "warmup": 5, "steps": 25, "rng": 0}
+    there, here = (rd.finite_time_exponents(nets, x, device=device, **options) for device in ("cuda", "cpu"))
+    np.testing.assert_allclose(there.local_exponent, here.local_exponent, rtol=0, atol=1e-9)
+
+
+@every_dtype
+def test_statistics_of_chaos_agree(dtype):
+    """Trajectories part after some hundred steps; exponents and their dimension are those of one attractor."""
+    net = rd.Elman.random(100, gain=2.0, rng=0, dtype=dtype)
+    options = {"k": 20, "steps": 20_000, "warmup": 1000, "rng": 0}
+    there, here = (rd.lyapunov_spectrum(net, device=device, **options) for device in ("cuda", "cpu"))
+    assert here.exponent[0] > 10 * here.stderr[0]
+    error = np.hypot(there.stderr, here.stderr)
+    assert (np.abs(there.exponent - here.exponent) < 5 * error).all()
 
 
 @every_dtype
@@ -145,6 +193,15 @@ def test_arrays_of_others_are_read_where_they_are(dtype, rng):
     for name, send in places.items():
         for key, array in grads(net, send(x), send(y)).items():
             np.testing.assert_array_equal(array, expected[key], err_msg=f"{name}, {key}")
+
+
+def test_inputs_of_spectra_are_read_where_they_are(rng):
+    nets, x = [rd.GRU.random(20, 3, rng=n) for n in range(2)], rng.standard_normal((3, 40, 3))
+    there, here = (
+        rd.lyapunov_spectrum(nets, given, steps=30, warmup=10, rng=0, device="cuda")
+        for given in (device.cuda.to_device(x), x)
+    )
+    np.testing.assert_array_equal(there.exponent, here.exponent)
 
 
 def test_no_bit_depends_on_the_memory(rng, monkeypatch):

@@ -54,6 +54,17 @@ def test_a_row_that_does_not_fit_is_an_error_with_both_numbers(monkeypatch):
         memory.in_tiles(3, 4e9, work, "network")
 
 
+def test_what_has_to_fit_is_made_once_or_is_an_error(monkeypatch):
+    monkeypatch.setattr(memory, "free_bytes", lambda: 2.5e9)
+    assert memory.required(lambda: "made", 4e9, "network") == "made"  # the plan may be wrong
+
+    def make():
+        raise Failure(memory.OUT_OF_MEMORY)
+
+    with pytest.raises(rd.DeviceError, match=r"one sum of gradients needs 4 GB .* of which 2.5 GB are free"):
+        memory.required(make, 4e9, "sum of gradients")
+
+
 def test_other_errors_pass(monkeypatch):
     monkeypatch.setattr(memory, "free_bytes", lambda: float("inf"))
     for error in (Failure(700), ValueError("of the caller")):
