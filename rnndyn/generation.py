@@ -8,6 +8,7 @@ from rnndyn import dynamics
 from rnndyn.frontdoor import as_sequences, check_network
 from rnndyn.losses.base import check_logits
 from rnndyn.networks.compose import looks_ahead
+from rnndyn.networks.encoder_decoder import EncoderDecoder
 from rnndyn.readout import Readout
 from rnndyn.validate import as_generator, as_integer, as_integers, as_number
 
@@ -39,7 +40,8 @@ def generate(net, start, steps, *, temperature=1.0, initial_state=None, rng=None
     Raises
     ------
     TypeError, ValueError
-        Naming the argument; for networks whose outputs are no symbols of their inputs.
+        Naming the argument; for networks whose outputs are no symbols of their inputs, and for one that runs to outputs
+        that are not finite.
 
     Notes
     -----
@@ -54,19 +56,24 @@ def generate(net, start, steps, *, temperature=1.0, initial_state=None, rng=None
     >>> generate(net, [0], 5, temperature=0.0)
     array([1, 2, 0, 1, 2])
     """
+    if isinstance(net, EncoderDecoder):
+        raise TypeError("net is an EncoderDecoder: pass its decoder, with the encoder's last state for initial_state")
     check_writer(net)
     check_logits(net, "generate")
     steps, temperature = as_integer(steps, "steps", minimum=1), as_number(temperature, "temperature", minimum=0.0)
     bounds = {"minimum": 0, "maximum": net.input_size - 1}
-    labels = as_integers(start, "start", ("batch", "time"), optional=("batch",), **bounds)
-    if not labels.shape[-1]:
+    begun = as_integers(start, "start", ("batch", "time"), optional=("batch",), **bounds)
+    if not begun.shape[-1]:
         raise ValueError("start has no symbols: at least one is wanted, for the network to read")
-    shown = np.eye(net.input_size, dtype=net.dtype)[labels]
+    shown = np.eye(net.input_size, dtype=net.dtype)[begun]
     x, s0, n, single = as_sequences(net, shown, initial_state)
     x = np.concatenate([x, np.zeros((len(x), steps - 1, net.input_size), net.dtype)], axis=1)
     own = np.broadcast_to(np.arange(n + steps - 1) >= n, x.shape[:2])
-    drawn = fed(net, x, s0, own, symbols(net, temperature, as_generator(rng)))[1][:, n - 1 :].argmax(axis=-1)
-    return drawn[0] if single else drawn
+    drawn = fed(net, x, s0, own, symbols(net, temperature, as_generator(rng)))[1][:, n - 1 :]
+    if np.isnan(drawn).any():
+        raise ValueError("net runs to outputs that are not finite, of which no symbol can be drawn: scale weights down")
+    labels = drawn.argmax(axis=-1)
+    return labels[0] if single else labels
 
 
 def check_writer(net):
@@ -81,12 +88,16 @@ def check_writer(net):
 
 
 def symbols(net, temperature, rng):
-    """Return a function that draws a symbol (batch, output), one-hot, at each of some hidden states (batch, unit)."""
+    """Return a function that draws a symbol (batch, output), one-hot, at each of some hidden states (batch, unit).
+
+    Where the outputs are not finite, so is what is drawn: NaN, not a symbol.
+    """
 
     def choose(hidden):
         logits = Readout(net).sums(np.ascontiguousarray(hidden[:, None]))[:, 0].astype(np.float64)
         drawn = np.argmax(logits + temperature * rng.gumbel(size=logits.shape), axis=1)
-        return np.eye(logits.shape[1], dtype=net.dtype)[drawn]
+        known = np.isfinite(logits).all(axis=1, keepdims=True)
+        return np.where(known, np.eye(logits.shape[1], dtype=net.dtype)[drawn], net.dtype.type(np.nan))
 
     return choose
 

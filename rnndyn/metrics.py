@@ -232,7 +232,7 @@ def character_error_rate(said, wanted):
     Raises
     ------
     TypeError, ValueError
-        For different numbers of texts, and where nothing at all is wanted.
+        For different numbers of texts, for what is no text, and where nothing at all is wanted.
 
     Examples
     --------
@@ -243,6 +243,9 @@ def character_error_rate(said, wanted):
         raise TypeError("said and wanted are one string and several: two strings, or two lists, are wanted")
     if isinstance(said, str):
         said, wanted = [said], [wanted]
+    for name, texts in (("said", said), ("wanted", wanted)):
+        if not all(hasattr(text, "__len__") for text in texts):
+            raise TypeError(f"{name} holds single labels: a list of sequences is wanted, such as [[1, 2], [3]]")
     if len(said) != len(wanted):
         raise ValueError(f"said has {len(said)} texts, wanted {len(wanted)}: give them in pairs")
     total = sum(map(len, wanted))

@@ -59,6 +59,11 @@ class FixedPoints:  # numpydoc ignore=PR02
     input, starts, rng
         As in `rnndyn.fixed_points`; one input, ``rng`` a seed.
 
+    Raises
+    ------
+    ValueError
+        For several inputs.
+
     Examples
     --------
     >>> from rnndyn.networks.elman import Elman
@@ -69,6 +74,10 @@ class FixedPoints:  # numpydoc ignore=PR02
     input: Any = None
     starts: int = 256
     rng: int = 0
+
+    def __post_init__(self):
+        if np.ndim(self.input) > 1:
+            raise ValueError(f"input has shape {np.shape(self.input)}: one constant input (I,) is wanted, a probe each")
 
     def __call__(self, net):
         """Return the numbers of a network."""

@@ -202,7 +202,7 @@ def _sign(leading, error):
         return "unknown"
     if abs(leading) <= 3 * error:
         return "its sign is not decided (within 3 standard errors of 0)"
-    return "chaotic: neighbours part" if leading > 0 else "contracting: neighbours meet"
+    return "neighbours part: chaotic if states stay bounded" if leading > 0 else "contracting: neighbours meet"
 
 
 _NOTES = {

@@ -169,6 +169,8 @@ def test_metrics_do_not_depend_on_single_precision_sums(rng):
         (metrics.coverage, ([[0.0]], [[1.0]], [0.0]), "targets has shape"),
         (metrics.coverage, ([[np.nan]], [[1.0]], [[0.0]]), "lower"),
         (metrics.character_error_rate, ("a", ["a"]), "said and wanted"),
+        (metrics.character_error_rate, ([1, 2], [[1], [2]]), "said holds single labels"),
+        (metrics.character_error_rate, ([[1], [2]], np.array([1, 2])), "wanted holds single labels"),
         (metrics.character_error_rate, (["a"], ["a", "b"]), "in pairs"),
         (metrics.character_error_rate, ("a", ""), "empty"),
     ],

@@ -97,9 +97,10 @@ def fitted_network(states: Any, targets: Any, units: int, *, rng: Any = None) ->
     n, rng = as_integer(units, "units", minimum=1), as_generator(rng)
     if len(s) <= n:
         raise ValueError(f"states has {len(s)} rows for {n} units: more rows than units are wanted")
+    varies = np.ptp(s, axis=0) > 0  # a standard deviation of equal numbers can be that of rounding
+    if not varies.all():
+        raise ValueError(f"states does not vary in column {int(np.argmin(varies))}: spread them over the map's domain")
     spread = s.std(axis=0)
-    if not (spread > 0).all():
-        raise ValueError(f"states does not vary in column {int(np.argmin(spread))}: spread them over the map's domain")
     weights = STEEPNESS * rng.standard_normal((n, s.shape[1])) / (spread * np.sqrt(s.shape[1]))
     biases = STEEPNESS * rng.standard_normal(n) - weights @ s.mean(axis=0)
     features = np.column_stack([np.tanh(s @ weights.T + biases), np.ones(len(s))])

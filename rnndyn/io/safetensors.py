@@ -23,6 +23,7 @@ from rnndyn.io.torch import from_torch
 from rnndyn.networks import Network
 
 ENTRY, VERSION = "rnndyn", 1
+TRAINING = "rnndyn_training"  # the entry of a training in progress: `rnndyn.training.resume`
 CLASSES = (
     *(
         "Elman",
@@ -103,8 +104,8 @@ def load(path: str | os.PathLike, **cell_options: Any) -> Network:
         If there is no such file.
     ValueError
         Naming the file and its fault: damaged, not safetensors, another content than its checksum says, arrays that are
-        missing, unknown, misshapen, not finite or of a type other than float16, float32, float64. Pickled files
-        (``.pt``, ``.pth``, ``.pkl``) are refused unread.
+        missing, unknown, misshapen, not finite or of a type other than float16, float32, float64; for a training in
+        progress, which `train` keeps. Pickled files (``.pt``, ``.pth``, ``.pkl``) are refused unread.
     TypeError
         For options that do not apply.
 
@@ -118,6 +119,8 @@ def load(path: str | os.PathLike, **cell_options: Any) -> Network:
     try:
         if ENTRY in metadata:
             net = _ours(metadata[ENTRY], arrays, cell_options)
+        elif TRAINING in metadata:
+            raise ValueError("is a training in progress, no network: rnndyn.train goes on with it as save_to")
         else:
             net = from_torch(arrays, **cell_options)
     except (ValueError, RecursionError) as error:

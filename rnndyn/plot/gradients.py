@@ -70,7 +70,8 @@ def _singular_values(ax, time, array):
 def gradient_flow(ds, ax=None):
     """Draw the log norm of dL/ds_t against the time from t to the end, in all and along each path of a gated cell.
 
-    Of several sequences the median is drawn, and the band that holds them all.
+    Of several sequences the median is drawn, and the band that holds them all. Sequences that end sooner are moved, so
+    that the last gradients of all stand above one another; a median is of those that are long enough.
 
     Parameters
     ----------
@@ -100,16 +101,16 @@ def gradient_flow(ds, ax=None):
     """
     require(ds, "log_gradient_norm", "time")
     lag = ds["time"].values.max(initial=0) - ds["time"].values
+    logs = rows(ds["log_gradient_norm"], last="time")
     paths = [("gradient_norm_hidden", "through h", GREEN), ("gradient_norm_cell", "through c", PURPLE)]
     with drawing(ax) as ax:
         split = any(name in ds for name, *_ in paths)
-        logs = rows(ds["log_gradient_norm"], last="time")
-        curve(ax, lag, logs, BLUE, "gradient", linewidth=2.4 if split else 1.2)
+        curve(ax, lag, ends_together(logs, logs), BLUE, "gradient", linewidth=2.4 if split else 1.2)
         for name, text, color in paths:
             if name in ds:
-                curve(ax, lag, _log(ds[name]), color, text, linewidth=0.9)
+                curve(ax, lag, ends_together(_log(ds[name]), logs), color, text, linewidth=0.9)
         if "bound" in ds:
-            curve(ax, lag, _log(ds["bound"]), VERMILLION, "bound", linestyle="--")
+            curve(ax, lag, ends_together(_log(ds["bound"]), logs), VERMILLION, "bound", linestyle="--")
         _frame(ax, ds["log_gradient_norm"])
         ax.set_xlabel("Time before the end (step)")
         ax.set_ylabel(label(ds["log_gradient_norm"], "log norm of the gradient"))
@@ -117,6 +118,21 @@ def gradient_flow(ds, ax=None):
         if len(ax.lines) > 1:
             ax.legend()
     return ax
+
+
+def ends_together(values, logs):
+    """Move values (sequence, time) later, so that the last gradients of all sequences, by their logs, are at one time.
+
+    Examples
+    --------
+    >>> logs = np.array([[0.0, -1.0, -2.0], [-3.0, -np.inf, -np.inf]])
+    >>> ends_together(logs, logs).tolist()
+    [[0.0, -1.0, -2.0], [nan, nan, -3.0]]
+    """
+    steps, some = np.arange(logs.shape[1]), np.isfinite(logs)
+    ends = np.max(np.where(some, steps, -1), axis=1, initial=-1)
+    late = np.where(ends >= 0, ends.max(initial=0) - ends, 0)[:, None]
+    return np.where(steps >= late, np.take_along_axis(values, np.maximum(steps - late, 0), axis=1), np.nan)
 
 
 def _frame(ax, logs):

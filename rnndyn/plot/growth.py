@@ -104,7 +104,7 @@ def finite_time_exponents(ds, ax=None):
             ax.hist(values, bins=_bins(values.size), density=True, histtype="stepfilled", color=color, alpha=0.4)
             ax.axvline(values.mean(), color=color, label=str(number))
         ax.set_xlabel(label(ds["local_exponent"]))
-        ax.set_ylabel("Density")
+        ax.set_ylabel(f"Density ({'/'.join(reversed(ds['local_exponent'].attrs['units'].split('/')))})")
         if ax.lines:
             ax.legend(title="number")
     return ax
@@ -143,14 +143,14 @@ def echo_state_test(ds, ax=None):
     """
     require(ds, "distance", "exponent", "low", "high", "verdict")
     time, distance = ds["time"].values, rows(ds["distance"], last="time")
-    distance = np.where(distance > 0, distance, np.nan)
+    distance = np.where(distance > 0, distance, -np.inf)  # nothing on a logarithmic axis, but the lowest of several
     exponent, low, high = (np.median(ds[name].values) for name in ("exponent", "low", "high"))
     with drawing(ax) as ax:
         curve(ax, time, distance, BLUE, "distance")
-        first = np.nanmedian(distance[:, 0]) if np.isfinite(distance[:, 0]).any() else np.nan
+        first = np.median(distance[:, 0])
         seen = distance[np.isfinite(distance)]
         duration = 1.0 if "/step" in ds["exponent"].attrs["units"] else _time_step(ds)
-        with np.errstate(over="ignore", under="ignore"):
+        with np.errstate(over="ignore", under="ignore", invalid="ignore"):  # an exponent of -inf has no slope
             slope = first * np.exp(exponent * duration * (time - time[0]))
         if seen.size:
             inside = (slope >= seen.min() / 2) & (slope <= 2 * seen.max())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from rnndyn.plot.style import BLUE, GREY, ORANGE, PURPLE, VERMILLION, drawing, label, require
+from rnndyn.plot.style import BLUE, GREY, ORANGE, PURPLE, VERMILLION, drawing, label, line, require
 
 MOST = 3  # exponents drawn
 
@@ -12,7 +12,8 @@ MOST = 3  # exponents drawn
 def training(ds, ax=None):
     """Draw the loss and the norm of the gradient of `rnndyn.train` on one logarithmic axis.
 
-    Where Lyapunov exponents were watched, they stand on an axis of their own to the right.
+    Of losses below 0, as densities and rewards have them, the logarithm is that of the size, and from -1 to 1 the axis
+    is linear. Where Lyapunov exponents were watched, they stand on an axis of their own to the right.
 
     Parameters
     ----------
@@ -41,13 +42,13 @@ def training(ds, ax=None):
     require(ds, "loss", "gradient_norm", "step")
     step = ds["step"].values
     with drawing(ax) as ax:
-        ax.plot(step, ds["gradient_norm"].values, color=ORANGE, label="gradient norm", linewidth=0.8)
-        ax.plot(step, ds["loss"].values, color=BLUE, label="loss")
+        line(ax, step, ds["gradient_norm"].values, color=ORANGE, label="gradient norm", linewidth=0.8)
+        line(ax, step, ds["loss"].values, color=BLUE, label="loss")
         if "validation_loss" in ds:
             looks = np.isfinite(ds["validation_loss"].values)
             style = {"color": VERMILLION, "linestyle": "--", "label": "validation loss"}
-            ax.plot(step[looks], ds["validation_loss"].values[looks], **style)
-        ax.set_yscale("log")
+            line(ax, step[looks], ds["validation_loss"].values[looks], **style)
+        _scale(ax, ds)
         ax.set_xlim(0 if "exponent" in ds else 1, max(2, len(step)))
         if "exponent" in ds:
             _exponents(ax.twinx(), ds["exponent"])
@@ -55,6 +56,15 @@ def training(ds, ax=None):
         ax.set_ylabel("Loss, gradient norm")
         ax.legend(reverse=True)
     return ax
+
+
+def _scale(ax, ds):
+    """Make the axis of losses and norms logarithmic, on both sides of 0 where a loss is negative."""
+    losses = [ds[name].values for name in ("loss", "validation_loss") if name in ds]
+    if any((loss < 0).any() for loss in losses):
+        ax.set_yscale("symlog", linthresh=1)
+    else:
+        ax.set_yscale("log")
 
 
 def _exponents(ax, exponent):

@@ -78,7 +78,7 @@ def _bars(ds, means):
 def _summary(ds):
     parts = ["trajectories differ"] if "agreement" in ds and (ds["agreement"] == "differ").any() else []
     for name, title in (("dimension", "dimension"), ("entropy_rate", "entropy rate")):
-        if name in ds and ds[name].size:
+        if name in ds and ds[name].size and np.isfinite(np.median(ds[name])):  # of the first k alone, unknown
             units = ds[name].attrs["units"]
             parts.append(f"{title} {np.median(ds[name]):.3g}" + ("" if units == "1" else f" {units}"))
     return ", ".join(parts)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from rnndyn.plot.style import LIGHT, PALETTE, VERMILLION, drawing, label, require
+from rnndyn.plot.style import LIGHT, PALETTE, VERMILLION, chosen, drawing, label, line, require
 
 MOST = 6  # lines that an eye can follow
 
@@ -28,8 +28,8 @@ def hmm_filter(ds, ax=None, *, sequence=0):
 
     Raises
     ------
-    ValueError
-        `ds` holds no filtered beliefs.
+    TypeError, ValueError
+        `ds` holds no filtered beliefs, or not this sequence.
 
     Examples
     --------
@@ -61,8 +61,8 @@ def hmm_smoother(ds, ax=None, *, sequence=0):
 
     Raises
     ------
-    ValueError
-        `ds` holds no smoothed beliefs.
+    TypeError, ValueError
+        `ds` holds no smoothed beliefs, or not this sequence.
 
     Examples
     --------
@@ -77,10 +77,10 @@ def hmm_smoother(ds, ax=None, *, sequence=0):
 
 def _beliefs(ds, name, ax, sequence):
     require(ds, name, "time")
-    belief = ds[name].isel(batch=sequence) if "batch" in ds[name].dims else ds[name]
+    belief = chosen(ds[name], "batch", sequence, "sequence")
     with drawing(ax) as ax:
         for k, color in zip(range(min(belief.sizes["state"], MOST)), PALETTE, strict=False):
-            ax.plot(ds["time"].values, belief.isel(state=k).values, color=color, label=f"{k}", linewidth=1.0)
+            line(ax, ds["time"].values, belief.isel(state=k).values, color=color, label=f"{k}", linewidth=1.0)
         shown = "" if belief.sizes["state"] <= MOST else f", {MOST} of {belief.sizes['state']}"
         ax.set_xlabel("Time (step)")
         ax.set_ylabel("Probability of the state" + shown)

@@ -7,7 +7,7 @@ import json
 import numpy as np
 
 from rnndyn.equivalence.ode.stability import stability_function
-from rnndyn.plot.style import BLACK, BLUE, GREY, LIGHT, VERMILLION, drawing, label, require
+from rnndyn.plot.style import BLACK, BLUE, GREY, LIGHT, VERMILLION, drawing, label, line, require
 
 GRID = 200  # points along each axis of a region
 
@@ -109,9 +109,12 @@ def error_ledger(ds, ax=None):
     k = int(np.argmax(np.where(np.isfinite(last), last, -1)))
     one = first.isel(state=k)
     with drawing(ax) as ax:
-        ax.plot(one["time"], one["contribution"], color=BLUE, label="mean Jacobians")
-        ax.plot(one["time"], one["bptt_contribution"], "--", color=VERMILLION, label="backpropagation")
-        ax.plot(one["time"], one["local_error"], ":", color=BLACK, label="local error")
+        time, made, back, local = (
+            one[name].values for name in ("time", "contribution", "bptt_contribution", "local_error")
+        )
+        line(ax, time, made, color=BLUE, label="mean Jacobians")
+        line(ax, time, back, linestyle="--", color=VERMILLION, label="backpropagation")
+        line(ax, time, local, linestyle=":", color=BLACK, label="local error")
         ax.set_xlabel("Time (step)")
         ax.set_ylabel("Part of the last error")
         ax.set_title(f"component {k} of {first.sizes['state']}: last error {one['error'].values[-1]:.3g}", color=GREY)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from rnndyn.plot.gradients import ends_together
 from rnndyn.plot.style import BLUE, GREY, PALETTE, VERMILLION, curve, drawing, label, require, rows
 
 
@@ -11,7 +12,7 @@ def gate_paths(ds, ax=None):
     """Draw how much of the gradient arrives by each path through one step, against the time to the end.
 
     A path's part is drawn by the log of its norm over that of the gradient; parts may cancel, so it can be above 0. Of
-    several sequences the median is drawn, and the band that holds them all.
+    several sequences the median is drawn, and the band that holds them all, moved as in `gradient_flow`.
 
     Parameters
     ----------
@@ -45,19 +46,21 @@ def gate_paths(ds, ax=None):
     require(ds, "log_gradient_norm", "log_path_norm", "time", "path")
     lag = ds["time"].values.max(initial=0) - ds["time"].values
     with drawing(ax) as ax:
-        whole = rows(ds["log_gradient_norm"], last="time")
-        whole = np.where(np.isfinite(whole), whole, np.nan)
+        logs = rows(ds["log_gradient_norm"], last="time")
+        whole = np.where(np.isfinite(logs), logs, np.nan)
         for k, name in enumerate(ds["path"].values):
             part = rows(ds["log_path_norm"].isel(path=k), last="time")
             if np.isfinite(part).any():
-                curve(ax, lag, part - whole, PALETTE[k % 6], str(name), linestyle="-" if k < 6 else "--", linewidth=0.9)
+                look = {"linestyle": "-" if k < 6 else "--", "linewidth": 0.9}
+                curve(ax, lag, ends_together(part - whole, logs), PALETTE[k % 6], str(name), **look)
         ax.set_xlabel("Time before the end (step)")
         ax.axhline(0, color=GREY, linewidth=0.6, zorder=0)
         ax.set_ylabel(label(ds["log_path_norm"], "log of part over gradient"))
         low, high = ax.get_ylim()
         ax.set_ylim(min(low, -1), max(high, 0.1))  # a single path is all of the gradient: no picture of its rounding
         ax.set_xlim(0, max(1, lag.max(initial=0)))
-        ax.legend(ncols=2)
+        if len(ax.lines) > 1:
+            ax.legend(ncols=2)
     return ax
 
 

@@ -28,7 +28,7 @@ MOST_DIRECTIONS = 3
 LEGEND = {"ncols": 3, "loc": "lower left", "bbox_to_anchor": (0, 1), "columnspacing": 0.8, "handletextpad": 0.2}
 
 
-def fixed_points(ds, ax=None, *, run=None, input_index=None):
+def fixed_points(ds, ax=None, *, run=None, input_index=None, network=None):
     """Draw fixed points in the plane of the first two principal components, by stability.
 
     Parameters
@@ -40,8 +40,9 @@ def fixed_points(ds, ax=None, *, run=None, input_index=None):
     run : Dataset, optional
         From `rnndyn.run`: its states give the principal components, and its trajectories are drawn in grey. Without it
         the components are those of the points.
-    input_index : int, optional
-        Of points under several inputs, those of this one are drawn; by default those of the first.
+    input_index, network : int, optional
+        Of points under several inputs or of several networks, those of this one are drawn; by default those of the
+        first that has any.
 
     Returns
     -------
@@ -66,7 +67,7 @@ def fixed_points(ds, ax=None, *, run=None, input_index=None):
     'PC 1 (50 % of the variance)'
     """
     require(ds, "state", "stability")
-    ds, title = _under(ds, input_index)
+    ds, title = _of_one(ds, network=network, input_index=input_index)
     points = ds["state"].transpose("point", "state").values
     trajectories = _trajectories(run, points.shape[1])
     plane = principal_components(points if run is None else trajectories.reshape(-1, points.shape[1]))
@@ -81,14 +82,11 @@ def fixed_points(ds, ax=None, *, run=None, input_index=None):
         ax.set_xlabel(plane.label(0))
         ax.set_ylabel(plane.label(1))
         ax.margins(0.08)
-        if len(points):
-            ax.legend(title=title, **LEGEND)
-        else:
-            ax.set_title("no fixed point was found", color=GREY)
+        _legend(ax, points, title)
     return ax
 
 
-def eigenvalues(ds, ax=None, *, input_index=None):
+def eigenvalues(ds, ax=None, *, input_index=None, network=None):
     """Draw the eigenvalues of all fixed points in the complex plane, with the unit circle.
 
     Parameters
@@ -97,8 +95,8 @@ def eigenvalues(ds, ax=None, *, input_index=None):
         From `rnndyn.fixed_points`.
     ax : matplotlib.axes.Axes, optional
         Where to draw; a new figure if left out.
-    input_index : int, optional
-        Of points under several inputs, those of this one are drawn; by default those of the first.
+    input_index, network
+        As in `fixed_points`.
 
     Returns
     -------
@@ -122,7 +120,7 @@ def eigenvalues(ds, ax=None, *, input_index=None):
     'Eigenvalue, imaginary part'
     """
     require(ds, "eigenvalue", "stability")
-    ds, title = _under(ds, input_index)
+    ds, title = _of_one(ds, network=network, input_index=input_index)
     values = ds["eigenvalue"].transpose("point", "mode").values
     size = 2.5 if values.size <= 256 else 1.6
     angle = np.linspace(0, 2 * np.pi, 361)
@@ -135,22 +133,34 @@ def eigenvalues(ds, ax=None, *, input_index=None):
         ax.set_aspect("equal")
         ax.set_xlabel("Eigenvalue, real part")
         ax.set_ylabel("Eigenvalue, imaginary part")
-        if len(values):
-            ax.legend(title=title, **LEGEND)
+        _legend(ax, values, title)
     return ax
 
 
-def _under(ds, input_index):
-    """Choose the points under one input, and give a title that names it, where there are several inputs."""
-    if "input_index" not in ds.coords:
-        if input_index is not None:
-            raise ValueError(f"input_index: got {input_index!r}; the points are all under one input: leave it out")
-        return ds, None
-    rows = ds["input_index"].values
-    k = (rows[0] if len(rows) else 0) if input_index is None else input_index
-    if len(rows) and k not in rows:
-        raise ValueError(f"input_index: got {k!r}; there are points under {np.unique(rows).tolist()}")
-    return ds.isel(point=np.flatnonzero(rows == k)), f"input {k}"
+def _legend(ax, points, title):
+    """Name the marks, or say that there are none."""
+    if len(points):
+        ax.legend(title=title, **LEGEND)
+    else:
+        ax.set_title("no fixed point was found", color=GREY)
+
+
+def _of_one(ds, **numbers):
+    """Choose the points of one network under one input, and give a title that names these where there are several."""
+    titles = []
+    for name, number in numbers.items():
+        word = name.removesuffix("_index")
+        if name not in ds.coords:
+            if number is not None:
+                raise ValueError(f"{name}: got {number!r}; the points are all of one {word}: leave it out")
+            continue
+        rows = ds[name].values
+        k = (rows[0] if len(rows) else 0) if number is None else number
+        if len(rows) and k not in rows:
+            raise ValueError(f"{name}: got {k!r}; there are points of {np.unique(rows).tolist()}")
+        ds = ds.isel(point=np.flatnonzero(rows == k))
+        titles.append(f"{word} {k}")
+    return ds, ", ".join(titles) or None
 
 
 class Components(NamedTuple):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from rnndyn.plot.style import BLUE, GREY, ORANGE, drawing, label, require
+from rnndyn.plot.style import BLUE, GREY, ORANGE, chosen, drawing, label, line, require
 
 
 def kalman_filter(ds, ax=None, *, state=0, sequence=0):
@@ -28,8 +28,8 @@ def kalman_filter(ds, ax=None, *, state=0, sequence=0):
 
     Raises
     ------
-    ValueError
-        `ds` is no filter.
+    TypeError, ValueError
+        `ds` is no filter, or holds not this state variable or sequence.
 
     Examples
     --------
@@ -59,8 +59,8 @@ def rts_smoother(ds, ax=None, *, state=0, sequence=0):
 
     Raises
     ------
-    ValueError
-        `ds` is no smoother.
+    TypeError, ValueError
+        `ds` is no smoother, or holds not this state variable or sequence.
     """
     return _bands(ds, ax, {"filtered": ORANGE, "smoothed": BLUE}, state, sequence)
 
@@ -118,11 +118,12 @@ def standard_errors(ds, ax=None, *, output=0, innovation=0):
 
     Raises
     ------
-    ValueError
-        `ds` holds no standard errors of weights.
+    TypeError, ValueError
+        `ds` holds no standard errors of weights, or not this element.
     """
     require(ds, "psi", "psi_stderr", "lag")
-    psi, stderr = (ds[name].isel(output=output, output_2=innovation).values for name in ("psi", "psi_stderr"))
+    one = chosen(chosen(ds, "output", output, "output"), "output_2", innovation, "innovation")
+    psi, stderr = one["psi"].values, one["psi_stderr"].values
     with drawing(ax) as ax:
         ax.errorbar(ds["lag"].values, psi, 2 * stderr, color=BLUE, marker="o", markersize=3, linewidth=0.9, capsize=2)
         ax.axhline(0, color=GREY, linewidth=0.6, zorder=0)
@@ -133,15 +134,14 @@ def standard_errors(ds, ax=None, *, output=0, innovation=0):
 
 def _bands(ds, ax, curves, state, sequence):
     require(ds, "time", *(f"{name}_{what}" for name in curves for what in ("mean", "cov")))
-    one = ds.isel(batch=sequence) if "batch" in ds.dims else ds
+    one = chosen(chosen(ds, "batch", sequence, "sequence"), "state", state, "state")
     time = one["time"].values
     with drawing(ax) as ax:
         for name, color in curves.items():
-            mean = one[f"{name}_mean"].isel(state=state).values
-            variance = one[f"{name}_cov"].isel(state=state, state_2=state).values
+            mean, variance = one[f"{name}_mean"].values, one[f"{name}_cov"].isel(state_2=state).values
             width = 2 * np.sqrt(np.where(np.isfinite(variance), variance, np.nan))  # a diffuse state has no band
             ax.fill_between(time, mean - width, mean + width, color=color, alpha=0.18, linewidth=0)
-            ax.plot(time, mean, color=color, label=name, linewidth=1.0)
+            line(ax, time, mean, color=color, label=name, linewidth=1.0)
         ax.axhline(0, color=GREY, linewidth=0.6, zorder=0)
         ax.set_xlabel("Time (step)")
         ax.set_ylabel(label(ds["filtered_mean"], f"mean of state variable {state + 1}"))

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from rnndyn.validate import as_integer
+
 # Okabe and Ito's palette, after Wong [wong2011]_; yellow is left out, too faint for lines on white.
 BLUE, VERMILLION, GREEN, ORANGE, SKY, PURPLE = "#0072B2", "#D55E00", "#009E73", "#E69F00", "#56B4E9", "#CC79A7"
 BLACK, GREY, LIGHT = "#222222", "#767676", "#C8C8C8"
@@ -95,14 +97,40 @@ def rows(array, *, last) -> np.ndarray:
 def curve(ax, x, lines, color, name, **look):
     """Draw the median of several curves, and under it the band from the lowest to the highest.
 
-    `lines` has shape (curves, x). What is not finite leaves a gap. Returns the line.
+    `lines` has shape (curves, x). A curve does not count where it is NaN; infinite values count, and where they are the
+    median, the line has a gap. Returns the line.
     """
-    lines = np.where(np.isfinite(lines), lines, np.nan)
+    finite, known = np.where(np.isfinite(lines), lines, np.nan), ~np.isnan(lines).all(axis=0)
     if len(lines) > 1:
-        low, high = np.fmin.reduce(lines), np.fmax.reduce(lines)
+        low, high = np.fmin.reduce(finite), np.fmax.reduce(finite)
         ax.fill_between(x, low, high, color=color, alpha=0.18, linewidth=0)
-    (line,) = ax.plot(x, np.median(lines, axis=0), color=color, label=name, **look)
-    return line
+    middle = np.full(lines.shape[1], np.nan)
+    with np.errstate(invalid="ignore"):  # the mean of two infinite ones: a gap
+        middle[known] = np.nanmedian(lines[:, known], axis=0)
+    return line(ax, x, middle, color=color, label=name, **look)
+
+
+def line(ax, x, y, **look):
+    """Draw one curve. What is not finite leaves a gap; a value between two gaps, which no line reaches, is a dot."""
+    finite = np.isfinite(y)
+    beside = np.pad(finite, 1)
+    alone = finite & ~beside[:-2] & ~beside[2:]
+    dots = {"marker": ".", "markevery": alone} if alone.any() else {}
+    (drawn,) = ax.plot(x, np.where(finite, y, np.nan), **(dots | look))
+    return drawn
+
+
+def chosen(ds, dim, number, name):
+    """Take one of a dimension, by a number that the caller passed as `name`; without the dimension there is one.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For a number that there is not.
+    """
+    most = ds.sizes.get(dim, 1)
+    number = as_integer(number, name, minimum=-most, maximum=most - 1)
+    return ds.isel({dim: number}) if dim in ds.sizes else ds
 
 
 def require(ds, *names):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from rnndyn.plot.style import PALETTE, drawing, label, require
+from rnndyn.plot.style import PALETTE, chosen, drawing, label, line, require
 
 MOST = 6  # lines that an eye can follow
 
@@ -30,8 +30,8 @@ def run(ds, ax=None, *, variable=None, sequence=0):
 
     Raises
     ------
-    ValueError
-        `ds` is no run, or lacks `variable`.
+    TypeError, ValueError
+        `ds` is no run, or lacks `variable` or `sequence`.
 
     Examples
     --------
@@ -43,14 +43,12 @@ def run(ds, ax=None, *, variable=None, sequence=0):
     """
     variable = variable or ("output" if "output" in ds else "hidden")
     require(ds, variable, "time")
-    traces = ds[variable]
-    if "batch" in traces.dims:
-        traces = traces.isel(batch=sequence)
+    traces = chosen(ds[variable], "batch", sequence, "sequence")
     component = next(d for d in traces.dims if d != "time")
     values = traces.transpose("time", component).values
     with drawing(ax) as ax:
         for k, color in zip(range(min(values.shape[1], MOST)), PALETTE, strict=False):
-            ax.plot(ds["time"].values, values[:, k], color=color, label=f"{k + 1}", linewidth=1.0)
+            line(ax, ds["time"].values, values[:, k], color=color, label=f"{k + 1}", linewidth=1.0)
         ax.set_xlabel("Time (step)")
         shown = "" if values.shape[1] <= MOST else f", {MOST} of {values.shape[1]}"
         ax.set_ylabel(label(ds[variable]) + shown)

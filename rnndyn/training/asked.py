@@ -16,6 +16,8 @@ from rnndyn.validate import as_integer, as_number
 def as_optimizer(optimizer):
     """Optimiser; Adam by default."""
     optimizer = Adam() if optimizer is None else optimizer
+    if isinstance(optimizer, type):
+        raise TypeError(f"optimizer is the class {optimizer.__name__}: an object is wanted, {optimizer.__name__}()")
     if not (hasattr(optimizer, "start") and hasattr(optimizer, "step")):
         kind = type(optimizer).__name__
         raise TypeError(f"optimizer is a {kind}: one with start and step is wanted, such as rnndyn.Adam(1e-3)")

@@ -29,7 +29,9 @@ class Optimizer(ABC):
 
     def rate(self, count):
         """Learning rate after ``count`` steps."""
-        return float(self.learning_rate(count)) if callable(self.learning_rate) else self.learning_rate
+        if not callable(self.learning_rate):
+            return self.learning_rate
+        return float(as_number(self.learning_rate(count), f"learning_rate({count})", minimum=0.0))
 
     def start(self, arrays):
         """State before the first step: a step count and running means of zero.

@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from rnndyn.io.safetensors import read_file, write_file
+from rnndyn.io.safetensors import TRAINING, read_file, write_file
 from rnndyn.provenance import describe
 
-ENTRY, VERSION = "rnndyn_training", 2
+VERSION = 2
 
 
 @dataclass
@@ -61,7 +61,7 @@ def write_progress(path, progress, batches, call):
     arrays |= {f"watched.{name}": np.stack(values) for name, values in progress.watched.items()}
     facts = {name: getattr(progress, name) for name in FACTS} | {"batches": batches.state()}
     ours = {"version": VERSION, "call": describe(call), "facts": facts, "sha256": _digest(arrays, facts)}
-    write_file(path, arrays, {ENTRY: json.dumps(ours, sort_keys=True)})
+    write_file(path, arrays, {TRAINING: json.dumps(ours, sort_keys=True)})
 
 
 def read_progress(path, progress, batches, call):
@@ -87,7 +87,7 @@ def read_progress(path, progress, batches, call):
         return
     metadata, arrays = read_file(path)
     try:
-        ours = json.loads(metadata[ENTRY])
+        ours = json.loads(metadata[TRAINING])
         version, asked, facts, digest = (ours[name] for name in ("version", "call", "facts", "sha256"))
     except (KeyError, ValueError, TypeError) as error:
         raise ValueError(f"{path}: holds no training (save_to wants a file of its own): name another file") from error

@@ -25,6 +25,8 @@ def plot(results: dict) -> Figure:
         for network in dict.fromkeys(one["network"] for one in results["runs"]):
             curve(loss, results, task, network, "loss")
             curve(gradient, results, task, network, "gradient_norm")
+        guess = results["tasks"][task]["guess_loss"]
+        loss.axhline(guess, color="0.5", linestyle="--", linewidth=0.7, label="constant answer", zorder=1)
         loss.set(title=task, xlabel="training step", ylabel="loss")
         gradient.set(xlabel="training step", ylabel="gradient norm")
         for ax in (loss, gradient):

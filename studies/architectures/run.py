@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 
 import numpy as np
+from scipy.special import xlogy
 
 import rnndyn as rd
 from studies.tools import machine, one_thread
@@ -97,11 +98,15 @@ def error(outputs: np.ndarray, y: np.ndarray, mask: np.ndarray) -> float:
 
 
 def judged(y: np.ndarray, mask: np.ndarray) -> dict:
-    """What `error` measures in a task, and the error of the best answer that is always the same."""
+    """What `error` measures in a task, and the error and the loss of the best answer that is always the same."""
     wanted = y[mask]
     if y.ndim == 3:
-        return {"measure": "mean squared error", "guess": float(wanted.var(axis=0).mean())}
-    return {"measure": "share of wrong labels", "guess": float(1 - np.bincount(wanted).max() / wanted.size)}
+        variance = wanted.var(axis=0)
+        guess, loss = variance.mean(), 0.5 * variance.sum()
+        return {"measure": "mean squared error", "guess": float(guess), "guess_loss": float(loss)}
+    share = np.bincount(wanted) / wanted.size
+    guess, loss = 1 - share.max(), -xlogy(share, share).sum()
+    return {"measure": "share of wrong labels", "guess": float(guess), "guess_loss": float(loss)}
 
 
 def in_blocks(values: np.ndarray) -> list[float]:

@@ -29,7 +29,7 @@ def plot(results: dict) -> Figure:
     rates.axhline(CEILING, color="0.6", linewidth=0.6)
     rates.text(1, 0.99, "diverged", ha="right", va="top", color="0.4", fontsize=6, transform=rates.transAxes)
     rates.set(xscale="log", yscale="log", ylim=(None, 2 * CEILING))
-    rates.set(xlabel="learning rate", ylabel="loss after training", title="all seeds")
+    rates.set(xlabel="learning rate", ylabel="loss after training", title="all seeds, and their median")
     figure.legend(*losses.get_legend_handles_labels(), loc="outside lower center", ncols=3, title="clipping")
     return figure
 

@@ -64,6 +64,7 @@ def test_fits_get_better_with_units(rng):
         (lambda: rd.fitted_network(np.ones((4, 1)), np.ones((5, 1)), 2), "targets has shape"),
         (lambda: rd.fitted_network(np.ones((4, 1)), np.ones((4, 1)), 4), "more rows than units"),
         (lambda: rd.fitted_network(np.ones((4, 1)), np.ones((4, 1)), 2), "does not vary in column 0"),
+        (lambda: rd.fitted_network([[0.0, 0.1], [1.0, 0.1], [2.0, 0.1]], np.ones((3, 1)), 2), "vary in column 1"),
     ],
 )
 def test_wrong_arguments_are_named(call, message):

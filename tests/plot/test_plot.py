@@ -139,20 +139,32 @@ def test_a_complex_pair_is_one_ellipse():
     assert wide == pytest.approx(2 * high)
 
 
+@pytest.mark.parametrize(("name", "word"), [("input_index", "input"), ("network", "network")])
 @pytest.mark.parametrize("draw", [plot.fixed_points, plot.eigenvalues])
-def test_of_several_inputs_one_is_drawn(draw):
+def test_of_several_inputs_or_networks_one_is_drawn(draw, name, word):
     ds = synthetic.fixed_points(7)
     rows = np.array([1, 1, 1, 1, 1, 3, 3])
-    several = ds.assign_coords(input_index=("point", rows))
+    several = ds.assign_coords({name: ("point", rows)})
     for chosen, k in ((None, 1), (1, 1), (3, 3)):
-        ax, alone = draw(several, input_index=chosen), draw(ds.isel(point=rows == k))
-        assert ax.get_legend().get_title().get_text() == f"input {k}"
+        ax, alone = draw(several, **{name: chosen}), draw(ds.isel(point=rows == k))
+        assert ax.get_legend().get_title().get_text() == f"{word} {k}"
         for line, other in zip(ax.lines, alone.lines, strict=True):
             np.testing.assert_array_equal(line.get_xydata(), other.get_xydata())
-    with pytest.raises(ValueError, match=r"input_index: got 0; there are points under \[1, 3\]"):
-        draw(several, input_index=0)
+    with pytest.raises(ValueError, match=rf"{name}: got 0; there are points of \[1, 3\]"):
+        draw(several, **{name: 0})
     with pytest.raises(ValueError, match="leave it out"):
-        draw(ds, input_index=0)
+        draw(ds, **{name: 0})
+
+
+def test_of_an_ensemble_under_several_inputs_one_of_each_is_drawn():
+    ds = synthetic.fixed_points(4).assign_coords(network=("point", [0, 0, 1, 1]), input_index=("point", [0, 1, 0, 1]))
+    ax = plot.fixed_points(ds, network=1)
+    assert labels(ax) == ["undecided (1)"] and ax.get_legend().get_title().get_text() == "network 1, input 0"
+
+
+@pytest.mark.parametrize("draw", [plot.fixed_points, plot.eigenvalues])
+def test_no_fixed_point_is_said(draw):
+    assert draw(synthetic.fixed_points(0)).get_title("left") == "no fixed point was found"
 
 
 def test_trajectories_lie_under_the_points():
@@ -209,6 +221,9 @@ def test_each_trajectory_has_its_error_bars():
     ax = plot.lyapunov_spectrum(synthetic.lyapunov_spectrum(batch=3))
     assert len(ax.containers) == 3
     assert ax.get_title("left") == "dimension 0.5, entropy rate 0.5 nat/step"
+    ds = synthetic.lyapunov_spectrum()
+    ds.dimension[...] = np.nan  # the first exponents do not tell it
+    assert plot.lyapunov_spectrum(ds).get_title("left") == "entropy rate 0.5 nat/step"
 
 
 @pytest.mark.parametrize("agreement", ["agree", "differ"])
@@ -258,6 +273,61 @@ def test_signs_of_the_paths_are_told_apart():
     ds = synthetic.gradient_paths()
     ds.sign[:], ds.log_product[...] = 1, -np.inf
     assert labels(plot.gradient_paths(ds)) == ["mass", "sum > 0"]
+
+
+def test_sequences_that_end_sooner_are_moved_to_a_common_end():
+    """Without that, medians were NaN wherever one sequence had ended, and times those to the longest one's end."""
+    ds = synthetic.gate_paths(batch=3, time=4, paths=("direct",))
+    ds.log_gradient_norm[:] = [[0, 1, 2, 3], [5, 6, -np.inf, -np.inf], [7, -np.inf, -np.inf, -np.inf]]
+    ds.log_path_norm[..., 0] = ds.log_gradient_norm - [[1], [2], [3]]
+    ds = ds.drop_vars(["gradient_norm_hidden", "gradient_norm_cell"]).assign(bound=np.exp(ds.log_gradient_norm + 1))
+    for line, more in zip(plot.gradient_flow(ds).lines, (0, 1), strict=True):
+        assert line.get_xdata().tolist() == [3, 2, 1, 0]
+        # The logarithm of the bound has the rounding of the exponential, and its own.
+        np.testing.assert_allclose(line.get_ydata(), np.add([0, 1, 3.5, 6], more), rtol=1e-15)
+    np.testing.assert_array_equal(plot.gate_paths(ds).lines[0].get_ydata(), [-1, -1, -1.5, -2])
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda: plot.run(synthetic.run(time=1)),
+        lambda: plot.training(synthetic.training(1)),
+        lambda: plot.jacobian_products(synthetic.jacobian_products(time=1)),
+        lambda: plot.gradient_flow(synthetic.gradient_flow(time=1)),
+        lambda: plot.echo_state_test(synthetic.echo_state_test(time=1)),
+        lambda: plot.hmm_filter(synthetic.hmm_filter(time=1)),
+        lambda: plot.kalman_filter(synthetic.kalman_filter(time=1)),
+        lambda: plot.error_ledger(synthetic.error_ledger(time=1)),
+    ],
+)
+def test_what_has_one_step_is_seen(draw):
+    """A line of one point shows nothing but its marker."""
+    line = next(line for line in draw().lines if not line.get_label().startswith("_"))
+    assert line.get_marker() == "." and line.get_markevery().tolist() == [True]
+
+
+def test_a_value_between_two_gaps_is_a_dot():
+    ds = synthetic.run(batch=1, time=6)
+    ds.output[0, :, 0] = [np.nan, 1, np.nan, 2, 3, np.inf]
+    alone, whole = plot.run(ds).lines
+    assert alone.get_markevery().tolist() == [False, True, False, False, False, False]
+    assert whole.get_marker() == "None"
+
+
+def test_a_single_step_has_no_path():
+    ds = synthetic.gate_paths(time=1)
+    ds.log_path_norm[:] = -np.inf
+    ax = plot.gate_paths(ds)
+    assert not labels(ax) and ax.get_legend() is None
+
+
+def test_a_median_counts_what_is_infinite_and_leaves_out_what_is_unknown():
+    ds = synthetic.jacobian_products(time=3).drop_vars("log_singular_value")
+    logs = [[0.0, np.nan, 1.0], [2.0, 4.0, -np.inf], [7.0, 6.0, -np.inf]]
+    ds = ds.drop_vars(["log_norm", "bound"]).assign({name: (("batch", "time"), logs) for name in ("log_norm", "bound")})
+    line = plot.jacobian_products(ds).lines[0]
+    np.testing.assert_array_equal(line.get_ydata(), [2, 5, np.nan])
 
 
 def test_gradients_run_from_the_end():
@@ -325,7 +395,8 @@ def test_the_angle_is_that_of_the_closest_vectors_where_nothing_grows():
 def test_exponents_of_minus_infinity_have_no_distribution():
     ds = synthetic.finite_time_exponents(k=3)
     ds.local_exponent[:, 2] = -np.inf
-    assert labels(plot.finite_time_exponents(ds)) == ["1", "2"]
+    ax = plot.finite_time_exponents(ds)
+    assert labels(ax) == ["1", "2"] and ax.get_ylabel() == "Density (step/nat)"
 
 
 def test_distances_stand_beside_the_exponent_and_the_verdict():
@@ -337,6 +408,12 @@ def test_distances_stand_beside_the_exponent_and_the_verdict():
     ds = synthetic.echo_state_test()
     ds.distance[:] = 0  # all met at once
     plot.echo_state_test(ds).figure.canvas.draw()
+    ds = synthetic.echo_state_test()
+    ds.exponent[...] = -np.inf
+    assert plot.echo_state_test(ds).get_title("left") == "contracting, exponent -inf [-0.6, -0.4]"
+    ds = synthetic.echo_state_test(batch=3)
+    ds.distance[1:, 5:] = 0  # two of three have met
+    assert np.isfinite(plot.echo_state_test(ds).lines[0].get_ydata()).tolist() == [True] * 5 + [False] * 35
 
 
 def test_beliefs_are_drawn_for_six_states_at_the_most_and_gaps_are_named():
@@ -368,3 +445,38 @@ def test_watched_exponents_have_an_axis_of_their_own():
     assert curves == [[-1.0] * 3, [-2.0] * 3, [-3.0] * 3] and other.lines[1].get_xdata().tolist() == [0, 5, 10]
     (alone,) = plot.training(synthetic.training(10, exponents=1)).figure.axes[1].lines[1:]
     assert np.isnan(alone.get_ydata()).tolist() == [True, False, False]
+
+
+@pytest.mark.parametrize("name", ["loss", "validation_loss"])
+def test_a_loss_below_zero_is_seen(name):
+    """Densities above 1 and rewards make one; on a logarithmic axis it is nowhere."""
+    ds = synthetic.training(10, validation=True)
+    assert plot.training(ds).get_yscale() == "log"
+    ds[name][:] = np.linspace(1, -30, 10)
+    ax = plot.training(ds)
+    ax.figure.draw_without_rendering()
+    (line,) = (line for line in ax.lines if line.get_label() == name.replace("_", " "))
+    low, high = ax.get_ylim()
+    assert low < -30 < high and np.isfinite(ax.transData.transform(line.get_xydata())).all()
+
+
+# ---- what is chosen --------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("draw", "ds", "name", "most"),
+    [
+        (plot.run, synthetic.run(batch=3), "sequence", 2),
+        (plot.run, synthetic.run().isel(batch=0), "sequence", 0),
+        (plot.hmm_filter, synthetic.hmm_filter(batch=2), "sequence", 1),
+        (plot.hmm_smoother, synthetic.hmm_smoother(), "sequence", 0),
+        (plot.kalman_filter, synthetic.kalman_filter(size=2), "state", 1),
+        (plot.rts_smoother, synthetic.rts_smoother(), "sequence", 0),
+        (plot.standard_errors, synthetic.standard_errors(outputs=2), "output", 1),
+        (plot.standard_errors, synthetic.standard_errors(outputs=2), "innovation", 1),
+    ],
+)
+def test_what_there_is_not_is_named(draw, ds, name, most):
+    draw(ds, **{name: most})
+    with pytest.raises(ValueError, match=f"{name} is {most + 1}: at most {most} is wanted"):
+        draw(ds, **{name: most + 1})
+    with pytest.raises(TypeError, match=name):
+        draw(ds, **{name: "first"})

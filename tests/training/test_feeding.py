@@ -241,6 +241,19 @@ def test_what_is_written_continues_the_beginning():
     assert rd.generate(soft, [0, 1], 8, temperature=0.0).tolist() == whole.tolist()
 
 
+@pytest.mark.filterwarnings("ignore:.*encountered in:RuntimeWarning")
+def test_outputs_that_are_not_finite_are_no_symbols():
+    """The state grows by 1e200 a step and overflows: what was drawn were symbols all the same, the first mostly."""
+    net = rd.Linear(np.eye(K), 1e200 * np.eye(K), W_hy=np.eye(K))
+    assert rd.generate(net, [1], 2, temperature=0.0).tolist() == [1, 1]
+    with pytest.raises(ValueError, match="outputs that are not finite"):
+        rd.generate(net, [1], 3)
+    x = np.broadcast_to(np.eye(K)[1], (2, 4, K))
+    for feeding in (rd.ScheduledSampling(0.0), rd.Reinforce(lambda drawn, _: drawn[:, 0])):
+        with pytest.raises(FloatingPointError, match="step 1"):
+            rd.train(net, x, np.ones((2, 4), int), loss="cross_entropy", feeding=feeding, steps=1, rng=0)
+
+
 # ---- rewards -----------------------------------------------------------------------------------------------------
 def odd_and_long(symbols, targets):
     """A reward without structure, different for each of the eight sequences."""
@@ -402,6 +415,8 @@ def test_networks_that_cannot_write_are_refused():
         rd.train(ahead, x, x, steps=1, feeding=rd.ScheduledSampling(0.5))
     with pytest.raises(TypeError, match="reads the future"):
         rd.generate(rd.Bidirectional.random(3, 2, 2, rng=0), [0], 3)
+    with pytest.raises(TypeError, match="pass its decoder"):
+        rd.generate(rd.EncoderDecoder(rd.Elman.random(3, 2, rng=0), rd.Elman.random(3, 2, 2, rng=0)), [0], 3)
     with pytest.raises(ValueError, match="start has no symbols"):
         rd.generate(writer(), np.zeros(0, int), 3)
     with pytest.raises(ValueError, match="curriculum with loss"):

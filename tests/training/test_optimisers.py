@@ -156,3 +156,13 @@ def test_arguments_stay_as_they_are(optimizer):
 def test_bad_constants_are_named(kind, constants):
     with pytest.raises((TypeError, ValueError), match=next(iter(constants))):
         getattr(rd, kind)(**constants)
+
+
+@pytest.mark.parametrize("kind", ["SGD", "Adam"])
+@pytest.mark.parametrize("rate", [-0.1, np.nan, "fast", None])
+def test_a_schedule_that_goes_wrong_is_named_at_its_step(kind, rate, rng):
+    """A negative rate climbed, and one that is no number was found in the weights, with another advice."""
+    x, y, net = problem(rng)
+    optimizer = getattr(rd, kind)(lambda step: 0.01 if step < 2 else rate)
+    with pytest.raises((TypeError, ValueError), match=r"learning_rate\(2\) is"):
+        rd.train(net, x, y, steps=3, optimizer=optimizer)

@@ -172,6 +172,14 @@ def test_other_files_are_refused(tmp_path):
         call(steps=1, save_to=path)
 
 
+def test_a_training_is_no_network(tmp_path):
+    """To `load`, which took it for a PyTorch file with other weights."""
+    path = tmp_path / "run.safetensors"
+    call(steps=1, save_to=path)
+    with pytest.raises(ValueError, match=r"run.safetensors: is a training in progress, no network"):
+        rd.load(path)
+
+
 def test_another_kind_of_generator_is_refused(tmp_path):
     path = tmp_path / "run.safetensors"
     call(steps=4, save_to=path, rng=np.random.default_rng(0))

@@ -264,6 +264,7 @@ def test_weights_that_overflow_name_the_step(rng):
         ({"save_to": "/"}, ValueError, "is a folder"),
         ({"device": "abacus"}, ValueError, "device"),
         ({"optimizer": "adam"}, TypeError, "optimizer"),
+        ({"optimizer": rd.Adam}, TypeError, r"the class Adam: an object is wanted, Adam\(\)"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )

@@ -88,6 +88,7 @@ def test_from_its_file_it_goes_on_to_the_same_history(tmp_path):
         (lambda: rd.Watch(lambda net: {"exponent": 1.0}, every=1), ValueError, "'exponent' is of shape"),
         (lambda: rd.Watch([gain, gain], every=1), ValueError, "'gain', a name that is taken"),
         (lambda: rd.Watch(lambda net: {"word": "x"}, every=1), TypeError, "real numbers"),
+        (lambda: rd.Watch(rd.probes.FixedPoints(np.zeros((2, 1))), every=1), ValueError, r"input has shape \(2, 1\)"),
     ],
 )
 def test_what_cannot_be_watched_is_named(make, error, words):

@@ -127,8 +127,8 @@ class NGram:  # numpydoc ignore=PR02
         NGram
             The model; it backs off through all lower orders to 1/M. In these a gram counts once for each symbol that
             was seen in front of it. The three discounts of each order follow from its numbers n_1 to n_4 of grams
-            counted once to four times; where n_1 or n_k is 0, that of k is k/2. Cost and memory tau times those of
-            `fit`.
+            counted once to four times, and are kept between 0 and k; where n_1 or n_k is 0, that of k is k/2. Cost and
+            memory tau times those of `fit`.
 
         Raises
         ------
