@@ -54,7 +54,8 @@ class Step:
         self.drive, self.recurrent = Normalised(self.x @ net.W_xh.T), Normalised(self.h @ net.W_hh.T)
         a = net.gain_x * self.drive.y + net.gain_h * self.recurrent.y
         self.a = np.split(a if net.b_h is None else a + net.b_h, 4, axis=1)
-        c = lstm.gates(self.a, (self.h, self.c), NO_PEEPHOLES)[-1]
+        before = self.h, self.c
+        c = lstm.memory(lstm.activate(None, self.a, before, NO_PEEPHOLES), before)
         self.memory = Normalised(c)
         n = net.gain_c * self.memory.y
         self.shown = n if net.b_c is None else n + net.b_c

@@ -40,8 +40,9 @@ class Stretch:
     def __init__(self, net: CellNetwork, x: np.ndarray, s0: np.ndarray, *, curved: bool = False) -> None:
         tape = Tape(net, x, s0)
         self.net, self.x = net, x
-        self.s, self.a = (_trimmed(kept, net.hidden_size) for kept in (tape.s, tape.a))
+        self.s = _trimmed(tape.s, net.hidden_size)
         self.m = None if tape.m is None else _trimmed(tape.m, net.hidden_size)
+        self.a = pre_activations(net, x, self.s[:-1], self.m)
         self.last = tape.last
         self.D, self.E = unit_derivatives(net, self.a, self.s[:-1], curved=curved)
         self.weights = {source: gate_matrices(net, source)[0] for source in "xhm"}
@@ -221,6 +222,33 @@ def _trimmed(kept: np.ndarray, units: int) -> np.ndarray:
 def _beside(value: np.ndarray, vectors: np.ndarray) -> np.ndarray:
     """A value (B, H) as a column before vectors (B, H, k)."""
     return np.concatenate([value[..., None], vectors], axis=-1)
+
+
+def pre_activations(net: CellNetwork, x: np.ndarray, s: np.ndarray, m: np.ndarray | None) -> np.ndarray:
+    """Pre-activations along a run.
+
+    Parameters
+    ----------
+    net
+        The network.
+    x : (B, T, I)
+        Inputs.
+    s : (T, B, C, H)
+        States before each step.
+    m : (T, B, H)
+        Rates, where the cell has one.
+
+    Returns
+    -------
+    (T, B, G, H) array
+        Those of a tape may have been activated.
+    """
+    a = np.tile(_trimmed(net.layout.weights.b, net.hidden_size), (*s.shape[:2], 1, 1))
+    for source, z in ("x", x.transpose(1, 0, 2)), ("h", s[:, :, 0]), ("m", m):
+        W, first = gate_matrices(net, source)
+        if z is not None and W.size:
+            a[:, :, first : first + len(W)] += np.tensordot(z, W, (2, 2))
+    return a
 
 
 def unit_derivatives(

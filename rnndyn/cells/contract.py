@@ -37,6 +37,10 @@ class Cell(Packed):
         Whether ``dL/dq`` is wanted.
     within : type or None
         The cell that this one is made of, if it is.
+    activate, update_from, partials_from : functions or None
+        For cells whose activations are worth keeping for the way back: ``update`` and ``partials`` are then
+        ``update_from`` and ``partials_from`` of what ``activate`` makes of the pre-activations, as many numbers. Not
+        with a rate.
     """
 
     __slots__ = ()
@@ -51,6 +55,9 @@ class Cell(Packed):
     rate: Any = None
     rate_partials: Any = None
     within: Any = None
+    activate: Any = None
+    update_from: Any = None
+    partials_from: Any = None
 
     def __init_subclass__(cls) -> None:
         check(cls)
@@ -71,6 +78,15 @@ def check(cell) -> None:
             raise ValueError(f"{name}.drives has {len(driven)} pre-activations from {source!r}: at most {MOST_DRIVEN}")
         if driven and driven[-1] - driven[0] + 1 != len(driven):
             raise ValueError(f"{name}.drives is {drives}: those with {source!r} have to stand side by side")
+    kept = "activate", "update_from", "partials_from"
+    if any(getattr(cell, role) for role in kept):
+        homes = {next(base for base in cell.__mro__ if role in vars(base)) for role in ("update", "partials", *kept)}
+        if len(homes) > 1 or not all(getattr(cell, role) for role in kept):
+            raise ValueError(
+                f"{name} has {', '.join(kept)} apart from update and partials: set all five, or those None"
+            )
+        if cell.rate:
+            raise ValueError(f"{name} has activate beside rate, which takes pre-activations: only one is wanted")
     if sum("x" not in drive for drive in drives) > 1:
         raise ValueError(f"{name}.drives is {drives}: at most one pre-activation may go without 'x', for it takes b_hn")
 
@@ -83,6 +99,21 @@ def update(p, a, s, q):
 def partials(p, a, s, q):
     """Derivatives of :func:`update` with respect to ``a``, ``s`` and ``q``."""
     return p.partials(p, a, s, q)
+
+
+def activate(p, a, s, q):
+    """What stands in the place of the pre-activations once they are used: they themselves, or activated."""
+    return p.activate(p, a, s, q) if p.activate else a
+
+
+def update_from(p, g, s, q):
+    """New state of one unit, from what :func:`activate` made of its pre-activations."""
+    return (p.update_from or p.update)(p, g, s, q)
+
+
+def partials_from(p, g, s, q):
+    """Derivatives as of :func:`partials`, from what :func:`activate` made of the pre-activations."""
+    return (p.partials_from or p.partials)(p, g, s, q)
 
 
 def rate(p, a, s):

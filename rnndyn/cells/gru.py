@@ -13,18 +13,33 @@ from rnndyn.cells.functions import sigmoid, tanh
 from rnndyn.cells.primitives import like
 
 
+def activate(p, a, s, q):
+    """``n, r, z`` and ``a_nh`` with the reset gate on the product; ``a = (a_nx, a_r, a_z, a_nh)``."""
+    r, z = sigmoid(a[1]), sigmoid(a[2])
+    return tanh(a[0] + r * a[3]), r, z, a[3]
+
+
+def update_from(p, g, s, q):
+    """``h' = n + z (h - n)``."""
+    n, r, z, nh = g
+    return (n + z * (s[0] - n),)
+
+
+def partials_from(p, g, s, q):
+    """Derivatives with the reset gate on the product."""
+    n, r, z, nh = g
+    dn = (1.0 - z) * (1.0 - n * n)
+    return ((dn, dn * nh * r * (1.0 - r), (s[0] - n) * z * (1.0 - z), dn * r),), ((z,),), ((),)
+
+
 def update(p, a, s, q):
-    """``h' = n + z (h - n)`` with the reset gate on the product; ``a = (a_nx, a_r, a_z, a_nh)``."""
-    n = tanh(a[0] + sigmoid(a[1]) * a[3])
-    return (n + sigmoid(a[2]) * (s[0] - n),)
+    """``h'`` from the pre-activations, with the reset gate on the product."""
+    return update_from(p, activate(p, a, s, q), s, q)
 
 
 def partials(p, a, s, q):
-    """Derivatives with the reset gate on the product."""
-    r, z = sigmoid(a[1]), sigmoid(a[2])
-    n = tanh(a[0] + r * a[3])
-    dn = (1.0 - z) * (1.0 - n * n)
-    return ((dn, dn * a[3] * r * (1.0 - r), (s[0] - n) * z * (1.0 - z), dn * r),), ((z,),), ((),)
+    """Its derivatives from the pre-activations."""
+    return partials_from(p, activate(p, a, s, q), s, q)
 
 
 def update_before(p, a, s, q):
@@ -56,7 +71,8 @@ class GRU(Cell):
     __slots__ = ()
     drives = ("x", "xh", "xh", "h")
     gates = (2, 0, 1, 2)
-    update, partials = staticmethod(update), staticmethod(partials)
+    update, partials, activate = staticmethod(update), staticmethod(partials), staticmethod(activate)
+    update_from, partials_from = staticmethod(update_from), staticmethod(partials_from)
 
 
 class ResetBefore(Cell):

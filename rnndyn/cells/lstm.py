@@ -3,7 +3,8 @@
     i = sigmoid(a_i + p_i c)     f = sigmoid(a_f + p_f c)     g = tanh(a_g)     c' = f c + i g
     o = sigmoid(a_o + p_o c')    h' = o tanh(c')
 
-Gates in PyTorch's order i, f, g, o; the state is (h, c). Without peepholes the p are zeros.
+Gates in PyTorch's order i, f, g, o; the state is (h, c). Without peepholes the p are zeros. The gates are kept for the
+way back, which then has one activation to compute again, not five.
 """
 
 from rnndyn.cells.contract import Cell
@@ -11,25 +12,28 @@ from rnndyn.cells.functions import sigmoid, tanh
 from rnndyn.cells.primitives import like
 
 
-def gates(a, s, q):
-    """The four gates and the new cell state."""
-    i = sigmoid(a[0] + q[0] * s[1])
-    f = sigmoid(a[1] + q[1] * s[1])
-    g = tanh(a[2])
-    c = f * s[1] + i * g
-    return i, f, g, sigmoid(a[3] + q[2] * c), c
+def memory(g, s):
+    """``c' = f c + i g``."""
+    return g[1] * s[1] + g[0] * g[2]
 
 
-def update(p, a, s, q):
+def activate(p, a, s, q):
+    """The gates i, f, g, o."""
+    some = sigmoid(a[0] + q[0] * s[1]), sigmoid(a[1] + q[1] * s[1]), tanh(a[2])
+    return some + (sigmoid(a[3] + q[2] * memory(some, s)),)
+
+
+def update_from(p, g, s, q):
     """``h' = o tanh(c')`` and ``c'``."""
-    i, f, g, o, c = gates(a, s, q)
-    return o * tanh(c), c
+    c = memory(g, s)
+    return g[3] * tanh(c), c
 
 
-def partials(p, a, s, q):
+def partials_from(p, g, s, q):
     """Derivatives of ``c'`` and, through ``e = dh'/dc'``, of ``h'``."""
-    i, f, g, o, c = gates(a, s, q)
+    c = memory(g, s)
     t = tanh(c)
+    i, f, g, o = g
     ho = t * o * (1.0 - o)
     e = o * (1.0 - t * t) + ho * q[2]
     ci, cf, cg = g * i * (1.0 - i), s[1] * f * (1.0 - f), i * (1.0 - g * g)
@@ -39,6 +43,16 @@ def partials(p, a, s, q):
     Ds = (zero, e * cc), (zero, cc)
     Dq = (e * ci * s[1], e * cf * s[1], ho * c), (ci * s[1], cf * s[1], zero)
     return Da, Ds, Dq
+
+
+def update(p, a, s, q):
+    """``h'`` and ``c'`` from the pre-activations."""
+    return update_from(p, activate(p, a, s, q), s, q)
+
+
+def partials(p, a, s, q):
+    """Their derivatives from the pre-activations."""
+    return partials_from(p, activate(p, a, s, q), s, q)
 
 
 def update_output(p, a, s, q):
@@ -60,7 +74,8 @@ class LSTM(Cell):
     gates = (0, 1, 2, 3)
     states = 2
     parameters = 3
-    update, partials = staticmethod(update), staticmethod(partials)
+    update, partials, activate = staticmethod(update), staticmethod(partials), staticmethod(activate)
+    update_from, partials_from = staticmethod(update_from), staticmethod(partials_from)
 
 
 class PeepholeLSTM(LSTM):

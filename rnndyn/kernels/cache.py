@@ -32,6 +32,7 @@ def own_sources():
 def formulas(cell):
     """Functions that a cell is made of: its own, and those that they call, but for the ones that any cell may call."""
     left = [cell.update, cell.partials, cell.rate, cell.rate_partials]
+    left += [cell.activate, cell.update_from, cell.partials_from]
     left += [getattr(cell.activation, name, None) for name in ("value", "slope")]
     left += formulas(cell.within) if cell.within else []
     found = []
@@ -51,7 +52,8 @@ def cell_sources(signature):
 
 def sizes_of(cell):
     """What a cell tells the kernels, and the names of its functions."""
-    roles = cell.update, cell.partials, cell.rate, cell.rate_partials, cell.activation
+    roles = [cell.update, cell.partials, cell.rate, cell.rate_partials, cell.activation]
+    roles += [cell.activate, cell.update_from, cell.partials_from]
     names = [getattr(function, "__name__", None) for function in roles]
     return cell.drives, cell.gates, cell.states, cell.parameters, cell.trainable, names
 

@@ -85,6 +85,26 @@ def _partials(p, a, s, q):
     return lambda p, a, s, q: function(p, a, s, q)
 
 
+@overload(contract.activate, jit_options=INLINED)
+def _activate(p, a, s, q):
+    function = p.cell.activate
+    if function is None:
+        return lambda p, a, s, q: a
+    return lambda p, a, s, q: function(p, a, s, q)
+
+
+@overload(contract.update_from, jit_options=INLINED)
+def _update_from(p, g, s, q):
+    function = p.cell.update_from or p.cell.update
+    return lambda p, g, s, q: function(p, g, s, q)
+
+
+@overload(contract.partials_from, jit_options=INLINED)
+def _partials_from(p, g, s, q):
+    function = p.cell.partials_from or p.cell.partials
+    return lambda p, g, s, q: function(p, g, s, q)
+
+
 @overload(contract.rate, jit_options=INLINED)
 def _rate(p, a, s):
     function = p.cell.rate
@@ -206,6 +226,17 @@ def parameter_count(k):
 def _parameter_count(k):
     count = parameter_count(k.cell)
     return lambda k: count
+
+
+def activates(k):
+    """Whether what stands on a tape are the activated pre-activations of this cell."""
+    return k.activate is not None
+
+
+@overload(activates)
+def _activates(k):
+    found = activates(k.cell)
+    return lambda k: found
 
 
 def tile_blocks(k):

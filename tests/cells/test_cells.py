@@ -25,6 +25,7 @@ CELLS = [
     lstm.Output,
     *map(gru.cell, ("after", "before")),
 ]
+KEEPING = [cell for cell in CELLS if cell.activate is not None]
 STAGED = [cell for cell in CELLS if cell.rate is not None]
 STEP = 1e-30  # its square vanishes beside 1, so the imaginary part over it is the derivative to the last bit
 POINTS = 200
@@ -112,6 +113,17 @@ def test_update_on_complex_numbers_is_update(cell, rng):
     reference = on_complex_numbers(cell.update)(cell, *arguments)
     for got, wanted in zip(cell.update(cell, *arguments), reference, strict=True):
         assert distance(got, wanted) <= 4e-15
+
+
+@pytest.mark.parametrize("cell", KEEPING, ids=lambda cell: cell.__name__)
+def test_what_is_kept_for_the_way_back_is_enough(cell, rng):
+    """To the last bit: networks have the same gradients with and without."""
+    a, s, q = draw(cell, rng)
+    kept = cell.activate(cell, a, s, q)
+    assert len(kept) == len(a)
+    np.testing.assert_array_equal(cell.update_from(cell, kept, s, q), cell.update(cell, a, s, q))
+    for got, wanted in zip(cell.partials_from(cell, kept, s, q), cell.partials(cell, a, s, q), strict=True):
+        np.testing.assert_array_equal(got, wanted)
 
 
 @every_cell
@@ -206,3 +218,14 @@ def test_derivatives_stand_right_below_their_function(module):
 def test_a_cell_that_the_kernels_cannot_run_says_so(drives, gates, message):
     with pytest.raises(ValueError, match=message):
         type("Odd", (Cell,), {"__slots__": (), "drives": drives, "gates": tuple(gates)})
+
+
+def test_what_is_kept_belongs_to_the_update():
+    """A new update beside an inherited `update_from` would never be run."""
+    functions = {name: staticmethod(lambda p, a, s, q: None) for name in ("update", "partials")}
+    with pytest.raises(ValueError, match="set all five, or those None"):
+        type("Changed", (lstm.LSTM,), {"__slots__": (), **functions})
+    apart = dict.fromkeys(("activate", "update_from", "partials_from"))
+    type("ChangedWithout", (lstm.LSTM,), {"__slots__": (), **functions, **apart})
+    with pytest.raises(ValueError, match="activate beside rate"):
+        type("Rated", (lstm.LSTM,), {"__slots__": (), "rate": staticmethod(lambda p, a, s: None)})

@@ -2,7 +2,7 @@
 
 from numba import prange
 
-from rnndyn.cells.contract import partials, rate_partials
+from rnndyn.cells.contract import partials_from, rate_partials
 from rnndyn.cells.primitives import scaled
 from rnndyn.kernels.barrier import meet
 from rnndyn.kernels.cpu.forward import unit
@@ -44,7 +44,7 @@ def local_adjoint(p, s, a, l, am, lm, gq, t, i, n, u, v, stage):
     gates = paired(pre_activations(k, a, (t, i, 0, n, 0)), pre_activations(k, a, (t, u, 0, v, 0)))
     old = paired(states(k, s, (t, i, 0, n, 0)), states(k, s, (t, u, 0, v, 0)))
     adjoint = paired(states(k, l, (0, i, 0, n, 0)), states(k, l, (0, u, 0, v, 0)))
-    Da, Ds, Dq = partials(k, gates, old, paired(parameters(k, p.q, n), parameters(k, p.q, v)))
+    Da, Ds, Dq = partials_from(k, gates, old, paired(parameters(k, p.q, n), parameters(k, p.q, v)))
     la = pull(Da, adjoint)
     if stage == 0:
         if am is not None:

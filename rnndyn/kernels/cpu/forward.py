@@ -2,9 +2,10 @@
 
 from numba import prange
 
-from rnndyn.cells.contract import rate, update
+from rnndyn.cells.contract import activate, rate, update_from
 from rnndyn.kernels.barrier import meet
 from rnndyn.kernels.dispatch import (
+    activates,
     block_rows,
     first_slot,
     kind,
@@ -157,7 +158,11 @@ def advance(p, s, a, m, y, t, now, old, new, r, rows, base, n, count):
         (i, j), (u, v) = unit(c, r, rows, n), unit(min(c + 1, rows * count - 1), r, rows, n)
         gates = paired(pre_activations(k, a, (now, i - base, 0, j, 0)), pre_activations(k, a, (now, u - base, 0, v, 0)))
         olds = paired(states(k, s, (old, i, 0, j, 0)), states(k, s, (old, u, 0, v, 0)))
-        one, other = halves(update(k, gates, olds, paired(parameters(k, p.q, j), parameters(k, p.q, v))))
+        q = paired(parameters(k, p.q, j), parameters(k, p.q, v))
+        gates = activate(k, gates, olds, q)
+        if activates(k):
+            scatter_pairs(a, (now, i - base, 0, j, 0), (now, u - base, 0, v, 0), 2, gates)
+        one, other = halves(update_from(k, gates, olds, q))
         keep(s, y, t, new, i, j, one)
         keep(s, y, t, new, u, v, other)
 

@@ -2,7 +2,7 @@
 
 from numba import prange
 
-from rnndyn.cells.contract import partials, rate_partials
+from rnndyn.cells.contract import partials_from, rate_partials
 from rnndyn.kernels.dispatch import kind, parameters, pre_activations, slot_count, states
 from rnndyn.kernels.jit import kernel, routine, signed
 from rnndyn.kernels.tuples import paired, scatter_pairs
@@ -16,7 +16,7 @@ def differentiate(p, s, a, Da, Ds, Ra, Rs, i):
         v = min(n + 1, a.shape[3] - 1)
         gates = paired(pre_activations(k, a, (0, i, 0, n, 0)), pre_activations(k, a, (0, i, 0, v, 0)))
         old = paired(states(k, s, (0, i, 0, n, 0)), states(k, s, (0, i, 0, v, 0)))
-        by_gate, by_state, _ = partials(k, gates, old, paired(parameters(k, p.q, n), parameters(k, p.q, v)))
+        by_gate, by_state, _ = partials_from(k, gates, old, paired(parameters(k, p.q, n), parameters(k, p.q, v)))
         for c in range(s.shape[2]):
             scatter_pairs(Da, (i, c, 0, n, 0), (i, c, 0, v, 0), 2, by_gate[c])
             scatter_pairs(Ds, (i, c, 0, n, 0), (i, c, 0, v, 0), 2, by_state[c])
