@@ -25,10 +25,16 @@ class Block(np.ndarray):
 
 
 class Loan(np.ndarray):
-    """View of all bytes of a block, for their use: NumPy never lets an array refer past a base of another type."""
+    """View of all bytes of a block, for their use: NumPy never lets an array refer past a base of another type.
+
+    What NumPy makes of it is of this class too, but not ``lent``, and gives nothing back.
+    """
+
+    lent = False
 
     def __del__(self):
-        _come_back(self.base)
+        if self.lent:
+            _come_back(self.base)
 
 
 class _Sheet(threading.local):
@@ -54,7 +60,9 @@ def aligned_empty(shape, dtype):
         block = np.empty(room, np.uint8)
         return np.ndarray(shape, dtype, block, _to_line(block))
     block = _take(room)
-    return np.ndarray(shape, dtype, block.view(Loan), block.first)
+    loan = block.view(Loan)
+    loan.lent = True
+    return np.ndarray(shape, dtype, loan, block.first)
 
 
 def _cut(room):

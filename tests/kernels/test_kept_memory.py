@@ -42,6 +42,13 @@ def test_a_block_stays_with_the_last_view(view):
     assert bytes(kept) == expected
 
 
+def test_views_of_the_loan_itself_give_nothing_back():
+    """They die while the array is still in use: its block must not be lent once more."""
+    first = aligned_empty(LARGE, "float64")
+    assert first.base[:8].size == 8 and (first.base[:8] + 1).size == 8
+    assert not memory._kept
+
+
 def test_only_so_much_is_kept(monkeypatch):
     monkeypatch.setattr(memory, "KEPT_BYTES", 3 * 8 * LARGE[0])
     arrays = [aligned_empty(LARGE, "float64") for _ in range(5)]
