@@ -199,7 +199,7 @@ def plus(v, w):
 def paired(v, w):
     """Numbers of two registers each, of two tuples of registers.
 
-    A formula is a long chain; on two registers in turns those of an LSTM took 0.57 to 0.75 of the time (AVX2).
+    A formula is a long chain; on two registers in turns those with gates took 0.57 to 0.75 of the time (AVX2).
     """
     return tuple(np.concatenate(pair) for pair in zip(v, w, strict=True))
 
