@@ -23,7 +23,7 @@ from rnndyn.kernels.cuda.memory import fits, free_bytes, in_tiles, required, row
 from rnndyn.kernels.cuda.product import SIDE, TILE, blocks, outer, product
 from rnndyn.kernels.cuda.tangent import derivatives
 from rnndyn.passes import derivative_shapes
-from rnndyn.sums import WeightSums
+from rnndyn.sums import WeightSums, by_gate
 from rnndyn.validate import is_on_gpu
 
 
@@ -316,19 +316,24 @@ class DeviceSums(WeightSums):
     """
 
     def __init__(self, net, batch):
-        self.net, made = net, net.cuda_layout
+        self.net, self.made = net, net.cuda_layout
+        made = self.made
         self.x = OuterSum(made.x[1], made.units, made.inputs, made.dtype)
         self.h = OuterSum(made.h[1], made.units, made.units, made.dtype)
         self.m = OuterSum(made.m[1], made.units, made.units, made.dtype)
         self.q = np.zeros((batch, made.trained, made.units), made.dtype)
 
     def found(self):
-        """For ``x, h, m``: sum of the products, (slot, unit, k), and of the adjoints alone, (slot, unit)."""
+        """As :meth:`rnndyn.sums.WeightSums.found`."""
         return [(total.weights, total.biases) for total in (self.x, self.h, self.m)]
+
+    def weights(self, rows):
+        """As :meth:`rnndyn.sums.WeightSums.weights`."""
+        return by_gate(self.made, rows, self.found())
 
     def collect(self, record, row, batch):
         """Add what the record of some sequences, from ``row`` on of a batch, holds after its backward pass."""
-        made = self.net.cuda_layout
+        made = self.made
         rows, steps, gates, units = record.a.shape
         a = record.a.reshape(rows, steps, gates * units)
         s = record.s.reshape(rows, steps + 1, made.states * units)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 
 from rnndyn.kernels.jit import WIDTH
-from rnndyn.kernels.pack import blocks_of, panels, to_lanes
+from rnndyn.kernels.pack import blocks_of, pack_readout
 from rnndyn.passes import apply_affine
 from rnndyn.sums import OuterSum, Source
 
@@ -15,20 +17,27 @@ class Readout:
 
     def __init__(self, net):
         self.net, self.W = net, net.W_hy
-        if self.W is not None:
-            outputs, lanes = len(self.W), WIDTH[net.dtype]
-            sources = Source(self.W.shape[1], 0, 1), Source(0, 0, 0), Source(0, 0, 0)
-            self.total = OuterSum(sources, 1, blocks_of(outputs, net.dtype), lanes, outputs, net.dtype)
+
+    @cached_property
+    def packed(self):
+        """Its weights, as products take them."""
+        return pack_readout(self.W, self.net.b_y)
+
+    @cached_property
+    def total(self):
+        """Sums of the gradients."""
+        outputs, units = self.W.shape
+        sources = Source(units, 0, 1), Source(0, 0, 0), Source(0, 0, 0)
+        dtype = self.net.dtype
+        return OuterSum(sources, 1, blocks_of(outputs, dtype), WIDTH[dtype], outputs, dtype)
 
     def sums(self, hidden):
         """Sums (batch, time, output) before the activation."""
         if self.W is None:
             return hidden
-        b = np.zeros(len(self.W), self.net.dtype) if self.net.b_y is None else self.net.b_y
         out = np.empty((*hidden.shape[:2], len(self.W)), self.net.dtype)
         count, units = hidden.shape[0] * hidden.shape[1], hidden.shape[2]
-        rows = hidden.reshape(count, units)
-        apply_affine(panels(self.W[None]), to_lanes(b, len(b)), rows, out.reshape(count, len(self.W)))
+        apply_affine(self.packed.W, self.packed.b, hidden.reshape(count, units), out.reshape(count, len(self.W)))
         return out
 
     def pull(self, g, hidden):
@@ -36,11 +45,9 @@ class Readout:
         g = np.ascontiguousarray(g)
         if self.W is None:
             return g
-        by_time = to_lanes(g.transpose(1, 0, 2)[:, :, None], len(self.W))
-        self.total.add(by_time, hidden)
+        self.total.add(g, hidden, batch_first=True)
         out = np.empty_like(hidden)
-        count, units = len(g) * g.shape[1], hidden.shape[2]
-        W = panels(np.ascontiguousarray(self.W.T)[None])
+        count, units, W = len(g) * g.shape[1], hidden.shape[2], self.packed.WT
         apply_affine(W, np.zeros(W.shape[::3], g.dtype), g.reshape(count, len(self.W)), out.reshape(count, units))
         return out
 

@@ -129,30 +129,51 @@ def by_slot(cell, W_xh, W_hh, b_h, b_hn, q):
     return matrices, bias, np.ascontiguousarray(q, W_hh.dtype).reshape(cell.parameters, units)
 
 
+class ReadoutPanels(NamedTuple):
+    """Packed weights of a read-out: for its sums, and for the way back."""
+
+    W: Any
+    b: Any
+    WT: Any
+
+
 def pack(cell, *weights):
     """Packed weights of one network: a NamedTuple of panels, of the type ``cell``; arguments as :func:`by_slot`."""
+    return put_in_place(arranged, cell, *weights)
+
+
+def pack_readout(W_hy, b_y):
+    """Packed weights of a read-out; ``b_y`` may be None."""
+    return put_in_place(arranged_readout, ReadoutPanels, W_hy, b_y)
+
+
+def put_in_place(arrange, kind, *weights):
+    """``arrange(kind, *weights)``, a NamedTuple ``kind`` of arrays; of few weights in one go."""
     given = [array for array in weights if array is not None]
-    dtype = weights[1].dtype
+    dtype = given[0].dtype
     if sum(array.size for array in given) > FEW:
-        return arranged(cell, *weights)
-    sources, parts = places(cell, dtype, *(None if array is None else array.shape for array in weights))
+        return arrange(kind, *weights)
+    shapes = (None if array is None else array.shape for array in weights)
+    sources, parts = places(arrange, kind, dtype, *shapes)
     numbers = np.concatenate([np.zeros(1), *(array.ravel() for array in given)], dtype=dtype, casting="same_kind")
     packed = numbers.take(sources, out=aligned_empty(sources.shape, dtype), mode="clip")
-    return cell(*(packed[start:stop].reshape(shape) for start, stop, shape in parts))
+    return kind(*(packed[start:stop].reshape(shape) for start, stop, shape in parts))
 
 
 @lru_cache(maxsize=64)
-def places(cell, dtype, *shapes):
-    """Where the packed numbers of small networks come from, found by packing the numbers of places.
+def places(arrange, kind, dtype, *shapes):
+    """Where the packed numbers of few weights come from, found by packing the numbers of places.
 
     Parameters
     ----------
-    cell : type
-        As in :func:`by_slot`.
+    arrange : callable
+        Packs arrays, one by one.
+    kind : type
+        Its first argument.
     dtype : dtype
         Of the weights.
     *shapes : tuple of int, or None
-        Of its arguments.
+        Of its other arguments.
 
     Returns
     -------
@@ -165,7 +186,7 @@ def places(cell, dtype, *shapes):
     numbers = np.split(np.arange(1, 1 + sum(sizes)).astype(dtype), np.cumsum(sizes)[:-1])
     named = [None if shape is None else part.reshape(shape) for part, shape in zip(numbers, shapes, strict=True)]
     pieces, parts, start = [], [], 0
-    for array in arranged(cell, *named):
+    for array in arrange(kind, *named):
         pieces.append(array.ravel())
         parts.append((start, start + array.size, array.shape))
         pieces.append(np.zeros(-array.size % (LINE // dtype.itemsize)))
@@ -174,7 +195,7 @@ def places(cell, dtype, *shapes):
 
 
 def arranged(cell, *weights):
-    """:func:`pack` array by array."""
+    """:func:`pack`, array by array."""
     matrices, bias, q = by_slot(cell, *weights)
     return cell(
         *(panels(matrices[source]) for source in "xhm"),
@@ -182,6 +203,12 @@ def arranged(cell, *weights):
         to_lanes(bias, bias.shape[1]),
         to_lanes(q, q.shape[1]),
     )
+
+
+def arranged_readout(kind, W_hy, b_y):
+    """:func:`pack_readout`, array by array."""
+    b = np.zeros(len(W_hy), W_hy.dtype) if b_y is None else b_y
+    return kind(panels(W_hy[None]), to_lanes(b, len(b)), panels(W_hy.T[None]))
 
 
 def stacked(nets):
