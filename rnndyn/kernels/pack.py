@@ -10,7 +10,7 @@ from rnndyn.kernels.dispatch import slots
 from rnndyn.kernels.jit import WIDTH
 from rnndyn.kernels.memory import LINE, aligned_empty, aligned_zeros
 
-FEW = 1 << 14  # weights of a network that are packed in one go: a table of their places is kept, twice as large
+FEW = 1 << 15  # weights of a network that are packed in one go: a table of their places is kept, twice as large
 
 
 class Layout(NamedTuple):

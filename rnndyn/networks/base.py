@@ -7,7 +7,7 @@ import hashlib
 import json
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, ClassVar, dataclass_transform
 
@@ -382,9 +382,7 @@ class Gradients:
         >>> Gradients({"W_hh": np.array([[3.0]]), "b_h": np.array([4.0]), "W_hy": None}).norm()
         5.0
         """
-        # A sum of squares, not `np.linalg.norm`: that wakes the threads of the BLAS, which then keep the cores busy.
-        numbers = [array.ravel() for array in self.arrays().values()]
-        return math.sqrt(float(np.square(np.concatenate(numbers), dtype=np.float64).sum())) if numbers else 0.0
+        return norm_of(self.arrays().values())
 
     def _fields(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name != "_constant"}
@@ -392,6 +390,27 @@ class Gradients:
     def __repr__(self) -> str:
         shown = (f"{name}{np.shape(array)}" for name, array in self.arrays().items())
         return f"Gradients(norm={self.norm():.6g}: {', '.join(shown)})"
+
+
+def norm_of(arrays: Iterable[np.ndarray]) -> float:
+    """Euclidean norm over all arrays, in float64.
+
+    Parameters
+    ----------
+    arrays
+        Of any shapes.
+
+    Returns
+    -------
+    float
+        NaN or inf if one holds one; zero without any.
+    """
+    # A sum of squares, not `np.linalg.norm`: that wakes the threads of the BLAS, which then keep the cores busy.
+    numbers = [array.ravel() for array in arrays]
+    if not numbers:
+        return 0.0
+    whole = numbers[0] if len(numbers) == 1 else np.concatenate(numbers)
+    return math.sqrt(float(np.square(whole, dtype=np.float64).sum()))
 
 
 def refuse_unknown(cls: type, given: Mapping[str, Any], known: Sequence[str]) -> None:

@@ -69,15 +69,27 @@ class Optimizer(ABC):
         means = [dict(mean) for mean in state[1:]]
         for name, g in gradients.items():
             old = arrays[name]
-            decay, keep = self._decay(name.rpartition(".")[2])
+            decay, keep = self.decay(name)
             moved, *own = self._direction(g + decay * old if decay else g, [mean[name] for mean in means], count)
             for mean, value in zip(means, own, strict=True):
                 mean[name] = value
             new[name] = (keep * old - rate * moved).astype(old.dtype, copy=False)
         return new, (count, *means)
 
-    def _decay(self, field):
-        """What of a field is added to its gradient, and what of it is kept."""
+    def decay(self, name):
+        """What of an array is added to its gradient, and what of it is kept.
+
+        Parameters
+        ----------
+        name : str
+            Its name in the network.
+
+        Returns
+        -------
+        tuple of float
+            Two factors.
+        """
+        field = name.rpartition(".")[2]
         penalty = 0.0 if field.startswith(("b", "gain")) else self.weight_decay
         return penalty, 1.0 - self.recurrent_decay if field in RECURRENT else 1.0
 

@@ -9,7 +9,7 @@ import numpy as np
 from rnndyn.devices import device_for, running_on
 from rnndyn.frontdoor import as_truncation, as_window, check_network
 from rnndyn.gradients import Problem, windows_of
-from rnndyn.networks.base import Gradients
+from rnndyn.networks.base import norm_of
 from rnndyn.progress import progressing
 from rnndyn.schema import WATCHED
 from rnndyn.training.asked import (
@@ -23,6 +23,7 @@ from rnndyn.training.asked import (
     as_watch,
 )
 from rnndyn.training.history import as_dataset, empty_history
+from rnndyn.training.joined import Joined
 from rnndyn.training.resume import Progress, read_progress, write_progress
 from rnndyn.validate import as_generator, as_integer
 
@@ -165,7 +166,9 @@ def train(
     call |= {"validate_every": validate_every, "patience": patience, "watch": watch, "device": place}
     call |= {"feeding": feeding, "curriculum": curriculum, "dropout": dropout}
     call |= {} if fed is None else {"validation_feeding": fed}
-    done = Progress(net, optimizer.start(net.arrays()), empty_history(count, optimizer, held_out), seed=seed)
+    joined = Joined(optimizer, net.arrays())
+    state = optimizer.start(joined.join(net.arrays()))
+    done = Progress(net, state, empty_history(count, optimizer, held_out), seed=seed)
     if save_to is not None:
         contents = call | {"net": net, "data": problem.contents(), "validation": held_out and held_out.contents()}
         read_progress(save_to, done, batches, contents)
@@ -173,16 +176,16 @@ def train(
         problem = problem.on_device() if feeding is dropout is None else problem
         held_out = held_out.on_device() if held_out and fed is None else held_out
     _look(done, watch)
-    bar: dict[str, float] = {}
+    arrays, bar = joined.join(done.net.arrays()), {}
     for k in progressing(range(done.step, count), progress, "training", done.step, bar):
         if patience is not None and done.waited >= patience:
             break
         with running_on(place):
             part, factors = _prepared(problem, done, batches.take(), length(k), dropout, feeding)
             windows = windows_of(part.steps, as_window(checkpoint, part.steps), truncation)
-            value, gradients, norm = _gradient(part, windows, factors, k)
+            value, gradients, norm = _gradient(part, windows, factors, joined, k)
         bar |= {"loss": value, "gradient_norm": norm}
-        _advance(done, optimizer, clip(gradients.arrays(), bar["gradient_norm"]), bar)
+        arrays = _advance(done, optimizer, arrays, clip(gradients, norm), joined, bar)
         if held_out is not None and done.step % look == 0:
             with running_on(place):
                 _validate(done, held_out, fed)
@@ -216,14 +219,13 @@ def _prepared(problem, done, rows, steps, dropout, feeding):
     return part, factors
 
 
-def _gradient(part, windows, factors, k):
-    """Loss, gradients and their norm, all finite; gradients of arrays that had factors have them too."""
+def _gradient(part, windows, factors, joined, k):
+    """Loss, joined gradients and their norm, all finite; gradients of arrays that had factors have them too."""
     with np.errstate(over="ignore", invalid="ignore"):  # found below
-        value, gradients = part.solve(windows)
-        if factors:
-            found = gradients.arrays()
-            gradients = Gradients(found | {name: m * found[name] for name, m in factors.items()})
-        norm = gradients.norm()
+        value, found = part.solve(windows)
+        gradients = found.arrays()
+        gradients = joined.join(gradients | {name: m * gradients[name] for name, m in factors.items()})
+        norm = norm_of(gradients.values())
     if not (math.isfinite(value) and math.isfinite(norm)):
         raise FloatingPointError(
             f"step {k + 1}: loss {value}, gradient norm {norm}; lower the learning rate or set clip_norm"
@@ -231,19 +233,21 @@ def _gradient(part, windows, factors, k):
     return value, gradients, norm
 
 
-def _advance(done, optimizer, gradients, facts):
-    """Make one step of the optimiser, and enter it into the history."""
+def _advance(done, optimizer, arrays, gradients, joined, facts):
+    """Make one step of the optimiser, and enter it into the history; returns the new joined arrays."""
     for name, value in facts.items():
         done.history[name][done.step] = value
     if "learning_rate" in done.history:
         done.history["learning_rate"][done.step] = optimizer.rate(done.step)
     with np.errstate(over="ignore", invalid="ignore"):  # found below
-        arrays, done.optimizer = optimizer.step(done.net.arrays(), gradients, done.optimizer)
+        arrays, done.optimizer = optimizer.step(arrays, gradients, done.optimizer)
     done.step += 1
-    for name, array in arrays.items():
-        if not np.isfinite(array).all():
-            raise FloatingPointError(f"step {done.step}: {name} is no longer finite; lower the learning rate")
-    done.net = done.net.with_values(arrays)
+    values = joined.split(arrays)
+    if not all(np.isfinite(array).all() for array in arrays.values()):
+        name = next(name for name, array in values.items() if not np.isfinite(array).all())
+        raise FloatingPointError(f"step {done.step}: {name} is no longer finite; lower the learning rate")
+    done.net = done.net.with_values(values)
+    return arrays
 
 
 def _look(done, watch):
