@@ -255,9 +255,12 @@ class Problem:
             g = derivative[1][:, times]
         else:
             values, g = self.loss.steps(z[:, first:], self.targets[:, times], self.net.output_activation)
-            weight = np.ones(()) if self.weight is None else self.weight[:, times]
-            self.values[:, times] = values if self.weight is None else values * weight
-            g = g * (weight[..., None] / max(len(self.s0), 1)).astype(self.net.dtype)
+            share = np.array(1 / max(len(self.s0), 1))
+            if self.weight is not None:
+                weight = self.weight[:, times]
+                values, share = values * weight, weight[..., None] / max(len(self.s0), 1)
+            self.values[:, times] = values
+            g = g * share.astype(self.net.dtype)
         whole = g.astype(self.net.dtype, copy=False)
         if first:
             whole = np.zeros(z.shape, self.net.dtype)

@@ -15,7 +15,7 @@ from rnndyn.kernels.cpu.forward import forward
 from rnndyn.kernels.cpu.tangent import derivatives, products
 from rnndyn.kernels.dispatch import slots
 from rnndyn.kernels.jit import parallel, threads_for, threads_meet
-from rnndyn.kernels.memory import aligned_empty, aligned_zeros, constant
+from rnndyn.kernels.memory import aligned_empty, aligned_zeros, constant, scratch
 
 BUFFER_BYTES = 1 << 18  # of input drives that a thread forms at a time: a part of the second-level cache
 GROUP_ROWS = 64
@@ -192,8 +192,8 @@ def apply_affine(W, b, x, out):
     """``out = x W' + b`` with packed ``W`` and ``b``."""
     if out.size:
         threads = threads_for(2 * len(out) * W.size, len(out))
-        room = aligned_empty((threads, 8, W.shape[3]), out.dtype)
         with parallel(threads):
+            room = scratch((threads, 8, W.shape[3]), out.dtype)
             affine(W, b, constant(np.ascontiguousarray(x)), room, out, threads)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from rnndyn.kernels.cpu.outer import PITCH, PLACES, SAMPLES, outer
 from rnndyn.kernels.jit import parallel, threads_for
-from rnndyn.kernels.memory import aligned_empty, aligned_zeros, constant
+from rnndyn.kernels.memory import aligned_zeros, constant, scratch
 from rnndyn.kernels.pack import FEW, Layout
 
 
@@ -78,12 +78,12 @@ class OuterSum:
         slots, blocks, lanes, columns, _ = self.matrix.shape
         samples, places = a.shape[0] * a.shape[1], slots * blocks
         threads = threads_for(2 * samples * self.matrix.size, places)
-        left = aligned_empty((threads, min(PLACES, places), PITCH, lanes), self.dtype)
-        right = aligned_empty((threads, columns, PITCH, lanes), self.dtype)
         a, *z = (constant(self.nothing if array is None else array) for array in (a, x, h, m))
         matrix, vector = self.matrix.reshape(places, lanes, columns, lanes), self.vector.reshape(places, lanes)
+        a = a.reshape(*a.shape[:2], -1)
         with parallel(threads):
-            a = a.reshape(*a.shape[:2], -1)
+            left = scratch((threads, min(PLACES, places), PITCH, lanes), self.dtype)
+            right = scratch((threads, columns, PITCH, lanes), self.dtype, 1)
             outer(a, batch_first, *z, *self.columns[:3], matrix, vector, left, right, threads)
 
     def found(self, number):

@@ -31,12 +31,6 @@ class Layout(NamedTuple):
     m: tuple[int, int]
 
 
-def layout(net):
-    """Layout of a cell network."""
-    weights = pack(net.cell, *net.cell_weights())
-    return describe(net, weights, *weights.b.shape[1:])
-
-
 def describe(net, weights, blocks, lanes):
     """Packed weights of a network with its sizes; its units are stored as ``blocks`` of ``lanes``."""
     cell = net.cell

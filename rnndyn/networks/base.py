@@ -54,6 +54,7 @@ class Network(ABC):
     _scalar: ClassVar[tuple[str, ...]] = ()  # array fields that may also be a single number
     _constant: ClassVar[tuple[str, ...]] = ()  # array fields that training leaves alone
     _choices: ClassVar[Mapping[str, tuple[str, ...]]] = {}  # option -> its values
+    _of_shapes: ClassVar[tuple[str, ...]] = ("dtype",)  # cached properties that other values of the arrays leave alone
 
     def __post_init__(self) -> None:
         for name, allowed in self._choices.items():
@@ -278,11 +279,10 @@ class Network(ABC):
         if self.parts() or not self._own():  # what is made of networks, or of a function, is made anew
             return self.with_arrays(arrays)
         new = object.__new__(type(self))
-        for name in self._fields():
-            new._set(name, getattr(self, name))
-        for name, array in arrays.items():
+        for array in arrays.values():
             array.flags.writeable = False
-            new._set(name, array)
+        kept = *self._fields(), *self._of_shapes
+        new.__dict__.update({name: self.__dict__[name] for name in kept if name in self.__dict__} | dict(arrays))
         return new
 
     def astype(self, dtype: Any) -> Network:

@@ -155,6 +155,7 @@ class CellNetwork(RecurrentNetwork):
     form in which it is written, and `fold_gradients` takes gradients from that form back to the fields.
     """
 
+    _of_shapes = ("dtype", "sizes")
     per_unit: ClassVar[str | None] = None
     """The field, if there is one, of the cell's per-unit parameters: a number, (H,), or (Q, H)."""
 
@@ -221,6 +222,20 @@ class CellNetwork(RecurrentNetwork):
         return Gradients(dict.fromkeys(self._dims) | present, constant=self._constant)
 
     @cached_property
+    def sizes(self) -> Any:
+        """Sizes that the kernels need at every call.
+
+        Returns
+        -------
+        Layout
+            See `rnndyn.kernels.pack`; without weights.
+        """
+        from rnndyn.kernels.jit import WIDTH
+        from rnndyn.kernels.pack import blocks_of, describe
+
+        return describe(self, None, blocks_of(self.hidden_size, self.dtype), WIDTH[self.dtype])
+
+    @cached_property
     def layout(self) -> Any:
         """Weights in the layout that the kernels read, made once a network.
 
@@ -229,9 +244,9 @@ class CellNetwork(RecurrentNetwork):
         Layout
             See `rnndyn.kernels.pack`.
         """
-        from rnndyn.kernels.pack import layout
+        from rnndyn.kernels.pack import pack
 
-        return layout(self)
+        return self.sizes._replace(weights=pack(self.cell, *self.cell_weights()))
 
     @cached_property
     def cuda_layout(self) -> Any:
