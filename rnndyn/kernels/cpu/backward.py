@@ -124,10 +124,14 @@ def through_weights(p, a, l, am, lm, t, lo, hi, first_block, last_block, through
 
 @routine
 def local_adjoints(p, g, s, a, l, am, lm, gq, trace, start, t, lo, hi, first_block, last_block, stage):
-    """:func:`local_adjoint` of some rows and blocks; the losses come first, in the first stage that the cell has."""
-    rows, units = hi - lo, (hi - lo) * (last_block - first_block)
+    """:func:`local_adjoint` of some rows and blocks; the losses come first, in the first stage that the cell has.
+
+    Rows come one after the other, as they lie on the tape.
+    """
+    blocks = last_block - first_block
+    units = (hi - lo) * blocks
     for c in range(0, units, 2):
-        (i, n), (u, v) = unit(c, lo, rows, first_block), unit(min(c + 1, units - 1), lo, rows, first_block)
+        (n, i), (v, u) = unit(c, first_block, blocks, lo), unit(min(c + 1, units - 1), first_block, blocks, lo)
         if stage == 0 or lm is None:
             add_losses(g, l, trace, start, t, i, n)
             if c + 1 < units:
