@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from rnndyn.kernels.cpu.outer import PITCH, PLACES, SAMPLES, outer
+from rnndyn.kernels.cpu.outer import PITCH, PLACES, outer
 from rnndyn.kernels.jit import parallel, threads_for
 from rnndyn.kernels.memory import aligned_zeros, constant, scratch
 from rnndyn.kernels.pack import FEW, Layout
@@ -119,7 +119,7 @@ class WeightSums:
     def __init__(self, net, batch):
         self.net, self.made = net, net.layout
         made = self.made
-        self.total = total_of(made, made.dtype)
+        self.total = total_of(made)
         self.q = aligned_zeros((batch, made.trained, made.blocks, made.lanes), made.dtype)
 
     def add(self, tape):
@@ -149,10 +149,10 @@ class WeightSums:
         return [part and taken[part[0] : part[1]].reshape(part[2]) for part in parts]
 
 
-def total_of(made, dtype):
+def total_of(made):
     """Empty sums of the products of a network's adjoints with what drives it."""
     sources = Source(made.inputs, *made.x), Source(made.units, *made.h), Source(made.units, *made.m)
-    return OuterSum(sources, made.gates, made.blocks, made.lanes, made.units, dtype)
+    return OuterSum(sources, made.gates, made.blocks, made.lanes, made.units, made.dtype)
 
 
 @lru_cache(maxsize=64)
@@ -173,10 +173,10 @@ def places(rows, *sizes):
     parts : list of tuple, or None
         For each array where it starts, where it stops, and its shape.
     """
-    made = Layout(None, *sizes)
-    total = total_of(made, np.float64)
+    made = Layout(None, *sizes)._replace(dtype=np.dtype(np.float64))
+    total = total_of(made)
     total.numbers[:-1] = np.arange(total.numbers.size - 1) - (total.numbers.size - 1)  # from the end, where the zero is
-    arrays = by_gate(made._replace(dtype=np.float64), rows, [total.found(number) for number in range(3)])
+    arrays = by_gate(made, rows, [total.found(number) for number in range(3)])
     stops = np.cumsum([0 if array is None else array.size for array in arrays])
     parts = [a if a is None else (stop - a.size, stop, a.shape) for a, stop in zip(arrays, stops, strict=True)]
     sources = np.concatenate([array.ravel() for array in arrays if array is not None]).astype(np.intp) - 1

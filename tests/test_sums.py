@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from cases import bits
+from cases import CASES, bits
 
 from rnndyn.kernels.pack import to_lanes
-from rnndyn.sums import OuterSum, Source
+from rnndyn.sums import OuterSum, Source, WeightSums, by_gate
 
 T, B, UNITS = 9, 31, 11  # 279 samples: more than the kernel copies at a time
 NONE = (0, 0)
@@ -71,3 +71,28 @@ def test_cuts_in_time_change_no_bit(case, dtype, rng):
     whole, cut = added(sources, a, z, [0, T]), added(sources, a, z, [0, 2, 3, T])
     for ours, theirs in zip(whole, cut, strict=True):
         assert bits(ours[0]) == bits(theirs[0]) and bits(ours[1]) == bits(theirs[1])
+
+
+@each_dtype
+@pytest.mark.parametrize("units", [1, 3, 8, 21])
+def test_adjoints_of_one_slot_may_come_batch_first(units, dtype, rng):
+    a, x = (rng.standard_normal((B, T, width)).astype(dtype) for width in (units, 5))
+    packed = to_lanes(np.ascontiguousarray(a.transpose(1, 0, 2))[:, :, None], units)
+    sources = Source(5, 0, 1), Source(0, *NONE), Source(0, *NONE)
+    one, other = (OuterSum(sources, *packed.shape[2:], units, a.dtype) for _ in range(2))
+    one.add(packed, x)
+    other.add(a, x, batch_first=True)
+    assert bits(one.found(0)[0]) == bits(other.found(0)[0]) and bits(one.biases) == bits(other.biases)
+
+
+@each_dtype
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_few_weights_are_sorted_in_one_go_as_array_by_array(case, dtype, rng):
+    for units, inputs in ((1, 0), (9, 3)):
+        sums = WeightSums(case.network(rng, units, inputs, dtype=dtype), 2)
+        sums.total.numbers[:-1] = rng.standard_normal(sums.total.numbers.size - 1)
+        rows = len(sums.net.W_hh)
+        at_once, one_by_one = sums.weights(rows), by_gate(sums.made, rows, sums.found())
+        for ours, theirs in zip(at_once, one_by_one, strict=True):
+            assert (ours is None) == (theirs is None)
+            assert ours is None or (ours.shape == theirs.shape and bits(ours) == bits(theirs))

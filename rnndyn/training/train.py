@@ -176,7 +176,8 @@ def train(
         problem = problem.on_device() if feeding is dropout is None else problem
         held_out = held_out.on_device() if held_out and fed is None else held_out
     _look(done, watch)
-    arrays, bar = joined.join(done.net.arrays()), {}
+    arrays = joined.join(done.net.arrays())
+    bar: dict[str, float] = {}
     for k in progressing(range(done.step, count), progress, "training", done.step, bar):
         if patience is not None and done.waited >= patience:
             break

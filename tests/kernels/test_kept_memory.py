@@ -1,6 +1,8 @@
 """Blocks of memory that are used again."""
 
 import gc
+import subprocess
+import sys
 import threading
 
 import numpy as np
@@ -47,6 +49,20 @@ def test_views_of_the_loan_itself_give_nothing_back():
     first = aligned_empty(LARGE, "float64")
     assert first.base[:8].size == 8 and (first.base[:8] + 1).size == 8
     assert not memory._kept
+
+
+def test_python_ends_in_silence_while_arrays_are_lent():
+    """By then the module's functions are gone."""
+    code = f"from rnndyn.kernels.memory import aligned_empty; lent = aligned_empty({LARGE}, 'float64'); lent[0] = 1"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert (ended.stdout, ended.stderr) == ("", "")
+
+
+def test_room_for_a_kernel_is_one_array_by_shape_and_number():
+    first = memory.scratch((3, 8), np.dtype("float32"))
+    assert first is memory.scratch((3, 8), np.dtype("float32"))
+    others = memory.scratch((3, 8), np.dtype("float32"), 1), memory.scratch((3, 8), np.dtype("float64"))
+    assert not any(np.shares_memory(first, other) for other in others)
 
 
 def test_only_so_much_is_kept(monkeypatch):

@@ -10,7 +10,17 @@ from cases import CASES, bits
 
 from rnndyn.kernels.jit import WIDTH, subroutine
 from rnndyn.kernels.memory import LINE, aligned_empty, aligned_zeros
-from rnndyn.kernels.pack import adjoint_panels, arranged, blocks_of, pack, panels, to_lanes
+from rnndyn.kernels.pack import (
+    ReadoutPanels,
+    adjoint_panels,
+    arranged,
+    arranged_readout,
+    blocks_of,
+    pack,
+    pack_readout,
+    panels,
+    to_lanes,
+)
 from rnndyn.kernels.tile import block, tile
 from rnndyn.kernels.tuples import gather, halves, load_part, paired, scatter, scatter_pairs, scatter_part
 
@@ -212,3 +222,13 @@ def test_packing_in_one_go_is_packing_array_by_array(case, dtype, rng):
         for ours, theirs in zip(at_once, one_by_one, strict=True):
             assert ours.shape == theirs.shape and bits(ours) == bits(theirs)
             assert ours.flags.c_contiguous and (ours.size == 0 or ours.ctypes.data % LINE == 0)
+
+
+@each_dtype
+@pytest.mark.parametrize("shape", [(1, 1), (3, 16), (9, 5)], ids=str)
+@pytest.mark.parametrize("biased", [True, False])
+def test_readouts_are_packed_in_one_go_as_array_by_array(biased, shape, dtype, rng):
+    W, b = rng.standard_normal(shape).astype(dtype), rng.standard_normal(shape[0]).astype(dtype)
+    given = W, b if biased else None
+    for ours, theirs in zip(pack_readout(*given), arranged_readout(ReadoutPanels, *given), strict=True):
+        assert ours.shape == theirs.shape and bits(ours) == bits(theirs)
