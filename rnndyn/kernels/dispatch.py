@@ -7,7 +7,7 @@ from numba.extending import intrinsic, models, overload, register_model
 
 from rnndyn.cells import contract
 from rnndyn.kernels.cache import formulas
-from rnndyn.kernels.jit import INLINED, ROWS, formula
+from rnndyn.kernels.jit import INLINED, ROWS, formula, in_place
 from rnndyn.kernels.tile import tile
 from rnndyn.kernels.tuples import gather
 
@@ -173,15 +173,33 @@ def panels_of(cell):
     return PANELS[widest(cell)]
 
 
+def of_cell(function):
+    """Let compiled code have a number that is a function of the cell alone."""
+
+    @in_place(function)
+    def number(typing, k):
+        found = function(k.cell)
+        ty = types.boolean if isinstance(found, bool) else types.intp
+        return ty(k), lambda context, builder, signature, args: context.get_constant(ty, found)
+
+
+def of_source(function):
+    """Let compiled code have a number that is a function of the cell and of what drives it."""
+
+    @in_place(function, prefer_literal=True)
+    def number(typing, k, source):
+        if not isinstance(source, types.StringLiteral):
+            return None
+        found = function(k.cell, source.literal_value)
+        return types.intp(k, source), lambda context, builder, signature, args: context.get_constant(types.intp, found)
+
+
 def first_slot(k, source):
     """First pre-activation that ``source`` drives."""
     return slots(k, source)[0]
 
 
-@overload(first_slot, prefer_literal=True)
-def _first_slot(k, source):
-    first = slots(k.cell, source.literal_value)[0]
-    return lambda k, source: first
+of_source(first_slot)
 
 
 def slot_count(k, source):
@@ -189,10 +207,7 @@ def slot_count(k, source):
     return slots(k, source)[1]
 
 
-@overload(slot_count, prefer_literal=True)
-def _slot_count(k, source):
-    count = slots(k.cell, source.literal_value)[1]
-    return lambda k, source: count
+of_source(slot_count)
 
 
 def block_rows(k):
@@ -200,10 +215,7 @@ def block_rows(k):
     return rows_of(k)
 
 
-@overload(block_rows)
-def _block_rows(k):
-    rows = rows_of(k.cell)
-    return lambda k: rows
+of_cell(block_rows)
 
 
 def row_panels(k):
@@ -211,10 +223,7 @@ def row_panels(k):
     return panels_of(k)
 
 
-@overload(row_panels)
-def _row_panels(k):
-    panels = panels_of(k.cell)
-    return lambda k: panels
+of_cell(row_panels)
 
 
 def parameter_count(k):
@@ -222,10 +231,7 @@ def parameter_count(k):
     return k.parameters if k.trainable else 0
 
 
-@overload(parameter_count)
-def _parameter_count(k):
-    count = parameter_count(k.cell)
-    return lambda k: count
+of_cell(parameter_count)
 
 
 def activates(k):
@@ -233,10 +239,7 @@ def activates(k):
     return k.activate is not None
 
 
-@overload(activates)
-def _activates(k):
-    found = activates(k.cell)
-    return lambda k: found
+of_cell(activates)
 
 
 def tile_blocks(k):
@@ -244,10 +247,7 @@ def tile_blocks(k):
     return blocks_in_tile(k)
 
 
-@overload(tile_blocks)
-def _tile_blocks(k):
-    blocks = blocks_in_tile(k.cell)
-    return lambda k: blocks
+of_cell(tile_blocks)
 
 
 def product(k, source, rows, out, init, left, right, depth):

@@ -7,6 +7,8 @@ from typing import Any
 import llvmlite.binding as llvm
 import numba
 import numpy as np
+from numba import types
+from numba.core.typing.templates import infer_global, make_intrinsic_template
 from numba.extending import register_jitable
 
 from rnndyn.kernels.cache import cached
@@ -41,6 +43,21 @@ routine = numba.njit(nogil=True, **INLINED)
 # Not inlined: long, and called once a step. It compiles in half the time, and Python can call it.
 subroutine = numba.njit(nogil=True, **FLAGS)
 formula = register_jitable(**INLINED)
+
+
+def in_place(function, prefer_literal=False):
+    """Decorate the code generation, as of an intrinsic, that stands for a Python function in compiled code.
+
+    As an overload that calls an intrinsic it would be compiled by itself for each combination of types, which takes some
+    50 ms each; there are dozens in a kernel.
+    """
+
+    def register(definition):
+        template = make_intrinsic_template(function, definition, function.__name__, prefer_literal=prefer_literal)
+        infer_global(function, types.Function(template))
+        return definition
+
+    return register
 
 
 @routine

@@ -13,7 +13,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic, models, overload, register_model
 
 from rnndyn.cells import functions, primitives
-from rnndyn.kernels.jit import FLAGS, INLINED, WIDTH, formula
+from rnndyn.kernels.jit import FLAGS, INLINED, WIDTH, formula, in_place
 
 CONTRACT = tuple(FLAGS["fastmath"])
 INT32, INT64 = ir.IntType(32), ir.IntType(64)
@@ -242,7 +242,7 @@ def store(array, index, value):
     row[start : start + WIDTH[array.dtype.name]] = value
 
 
-@intrinsic
+@in_place(load)
 def _load(typing, array, index):
     lanes = Lanes(array.dtype)
 
@@ -253,7 +253,7 @@ def _load(typing, array, index):
     return lanes(array, index), codegen
 
 
-@intrinsic
+@in_place(store)
 def _store(typing, array, index, value):
     lanes = Lanes(array.dtype)
 
@@ -265,16 +265,6 @@ def _store(typing, array, index, value):
     return types.void(array, index, value), codegen
 
 
-@overload(load, jit_options=INLINED)
-def _overload_load(array, index):
-    return lambda array, index: _load(array, index)
-
-
-@overload(store, jit_options=INLINED)
-def _overload_store(array, index, value):
-    return lambda array, index, value: _store(array, index, value)
-
-
 def total(register):
     """Sum over the lanes, in pairs that lie half a register apart."""
     while len(register) > 1:
@@ -282,7 +272,7 @@ def total(register):
     return register[0]
 
 
-@intrinsic
+@in_place(total)
 def _total(typing, register):
     def codegen(context, builder, signature, args):
         (sums,), width = args, register.width
@@ -295,17 +285,12 @@ def _total(typing, register):
     return register.dtype(register), codegen
 
 
-@overload(total, jit_options=INLINED)
-def _overload_total(register):
-    return lambda register: _total(register)
-
-
 def width_of(array):
     """Number of lanes of a register for this array's type."""
     return WIDTH[array.dtype.name]
 
 
-@overload(width_of)
-def _overload_width(array):
+@in_place(width_of)
+def _width_of(typing, array):
     width = WIDTH[array.dtype.name]
-    return lambda array: width
+    return types.intp(array), lambda context, builder, signature, args: INT64(width)

@@ -8,9 +8,9 @@ how rows are grouped nor on the number of threads.
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic, models, overload, register_model
+from numba.extending import models, register_model
 
-from rnndyn.kernels.jit import FEW_REGISTERS, INLINED, WIDTH
+from rnndyn.kernels.jit import FEW_REGISTERS, WIDTH, in_place
 from rnndyn.kernels.lanes import INT64, Lanes, call, flat, pointer, read, splat, write
 
 
@@ -69,7 +69,7 @@ def axis_of(ty):
     return None if isinstance(ty, types.NoneType) else ty.literal_value
 
 
-@intrinsic(prefer_literal=True)
+@in_place(block, prefer_literal=True)
 def _block(typing, array, index, row, column, deep):
     if not all(isinstance(ty, types.NoneType | types.IntegerLiteral) for ty in (row, column, deep)):
         return None
@@ -83,11 +83,6 @@ def _block(typing, array, index, row, column, deep):
         return made._getvalue()
 
     return Block(array.dtype, tuple(axis is None for axis in axes))(array, index, row, column, deep), codegen
-
-
-@overload(block, prefer_literal=True, jit_options=INLINED)
-def _overload_block(array, index, row, column, deep):
-    return lambda array, index, row, column, deep: _block(array, index, row, column, deep)
 
 
 def place(builder, strides, r, v):
@@ -162,7 +157,7 @@ def emit_tile(context, builder, lanes, shape, depth, out, init, left, right):
         write(builder, lanes, place(builder, out, *rv), results[rv])
 
 
-@intrinsic(prefer_literal=True)
+@in_place(tile, prefer_literal=True)
 def _tile(typing, rows, columns, out, init, left, right, depth):
     if not (isinstance(rows, types.IntegerLiteral) and isinstance(columns, types.IntegerLiteral)):
         return None
@@ -177,8 +172,3 @@ def _tile(typing, rows, columns, out, init, left, right, depth):
         return context.get_dummy_value()
 
     return types.void(rows, columns, out, init, left, right, depth), codegen
-
-
-@overload(tile, prefer_literal=True, jit_options=INLINED)
-def _overload_tile(rows, columns, out, init, left, right, depth):
-    return lambda rows, columns, out, init, left, right, depth: _tile(rows, columns, out, init, left, right, depth)

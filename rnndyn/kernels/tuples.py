@@ -7,7 +7,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic, overload
 
 from rnndyn.cells.primitives import scaled, zeros
-from rnndyn.kernels.jit import INLINED, WIDTH
+from rnndyn.kernels.jit import INLINED, WIDTH, in_place
 from rnndyn.kernels.lanes import INT32, INT64, Lanes, call, flat, pointer, read, vector_at, write
 
 
@@ -135,7 +135,7 @@ def masked_read(builder, lanes, address, count):
     )
 
 
-@intrinsic(prefer_literal=True)
+@in_place(scatter_part, prefer_literal=True)
 def _scatter_part(typing, array, index, axis, values, count):
     if not isinstance(axis, types.IntegerLiteral):
         return None
@@ -151,11 +151,6 @@ def _scatter_part(typing, array, index, axis, values, count):
     return types.void(array, index, axis, values, count), codegen
 
 
-@overload(scatter_part, prefer_literal=True, jit_options=INLINED)
-def _overload_scatter_part(array, index, axis, values, lanes):
-    return lambda array, index, axis, values, lanes: _scatter_part(array, index, axis, values, lanes)
-
-
 def load_part(array, index, lanes):
     """Register of the first ``lanes`` numbers from ``array[index]`` on, then zeros."""
     row, start = flat(array, index)
@@ -165,7 +160,7 @@ def load_part(array, index, lanes):
     return register
 
 
-@intrinsic
+@in_place(load_part)
 def _load_part(typing, array, index, count):
     lanes = Lanes(array.dtype)
 
@@ -174,11 +169,6 @@ def _load_part(typing, array, index, count):
         return masked_read(builder, lanes, address, context.cast(builder, args[2], count, types.intp))
 
     return lanes(array, index, count), codegen
-
-
-@overload(load_part, jit_options=INLINED)
-def _overload_load_part(array, index, lanes):
-    return lambda array, index, lanes: _load_part(array, index, lanes)
 
 
 def pull(D, l):  # noqa: E741
@@ -214,7 +204,7 @@ def part(builder, x, y, first, width):
     return builder.shuffle_vector(x, y, ir.Constant(ir.VectorType(INT32, width), list(range(first, first + width))))
 
 
-@intrinsic
+@in_place(paired)
 def _paired(typing, v, w):
     if not len(v):
         return v(v, w), lambda context, builder, signature, args: args[0]
@@ -228,13 +218,11 @@ def _paired(typing, v, w):
     return result(v, w), codegen
 
 
-@overload(paired, jit_options=INLINED)
-def _overload_paired(v, w):
-    return lambda v, w: _paired(v, w)
-
-
-@intrinsic
+@in_place(halves)
 def _halves(typing, pairs):
+    if not len(pairs):
+        nothing = types.UniTuple(pairs, 2)
+        return nothing(pairs), lambda context, builder, signature, args: context.make_tuple(builder, nothing, 2 * args)
     half = types.UniTuple(Lanes(pairs.dtype.dtype), len(pairs))
     result, width = types.UniTuple(half, 2), half.dtype.width
 
@@ -244,13 +232,6 @@ def _halves(typing, pairs):
         return context.make_tuple(builder, result, [context.make_tuple(builder, half, parts) for parts in cut])
 
     return result(pairs), codegen
-
-
-@overload(halves, jit_options=INLINED)
-def _overload_halves(pairs):
-    if not len(pairs):
-        return lambda pairs: ((), ())
-    return lambda pairs: _halves(pairs)
 
 
 def contraction(terms_of):
