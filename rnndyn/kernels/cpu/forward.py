@@ -41,22 +41,17 @@ def parts(total, wide):
 
 
 @routine
-def drive_tile(p, x, a, r, t, many, base, origin, n, count, times):
+def drive_tile(k, W, b, x, a, r, t, many, base, origin, n, count, times):
     """Input drive of one tile: many rows at one time, or one row at many times, at one block of units or two."""
-    k = kind(p)
     first = first_slot(k, "x")
     at = (t - origin, r - base, first, n)
     left = block(x, (r, t), 1, None, 2) if times else block(x, (r, t), 0, None, 2)
     if count == 2:
         out = block(a, at, 0, 3, None) if times else block(a, at, 1, 3, None)
-        paired_product(
-            k, many, out, block(p.b, (first, n), None, 1, None), left, block(p.W_x, (n,), None, 0, 2), x.shape[2]
-        )
+        paired_product(k, many, out, block(b, (first, n), None, 1, None), left, block(W, (n,), None, 0, 2), x.shape[2])
     else:
         out = block(a, at, 0, 2, None) if times else block(a, at, 1, 2, None)
-        product(
-            k, "x", many, out, block(p.b, (first, n), None, 0, None), left, block(p.W_x, (n,), None, 1, 2), x.shape[2]
-        )
+        product(k, "x", many, out, block(b, (first, n), None, 0, None), left, block(W, (n,), None, 1, 2), x.shape[2])
 
 
 @routine
@@ -75,11 +70,13 @@ def drive(p, x, a, lo, hi, base, origin, start, stop, share, shares):
         n, count = split(g, blocks, wide)
         for i in range(total):
             if i < groups:
-                drive_tile(p, x, a, lo + i % tiles * many, start + i // tiles, many, base, origin, n, count, False)
+                drive_tile(
+                    k, p.W_x, p.b, x, a, lo + i % tiles * many, start + i // tiles, many, base, origin, n, count, False
+                )
             else:
                 t, times = split((i - groups) % parts(length, many), length, many)
                 r = lo + tiles * many + (i - groups) // parts(length, many)
-                drive_tile(p, x, a, r, start + t, times, base, origin, n, count, True)
+                drive_tile(k, p.W_x, p.b, x, a, r, start + t, times, base, origin, n, count, True)
     for slot in range(first_slot(k, "x") + slot_count(k, "x"), a.shape[2]):
         for t in range(start - origin, stop - origin):
             for r in range(lo, hi):
@@ -88,9 +85,8 @@ def drive(p, x, a, lo, hi, base, origin, start, stop, share, shares):
 
 
 @routine
-def recurrent(p, source, a, now, r, rows, base, n, count, left_rows, left_row, W):
+def recurrent(k, source, a, now, r, rows, base, n, count, left_rows, left_row, W):
     """Add ``W h`` (or ``W m``) to the pre-activations of some rows at some blocks of units."""
-    k = kind(p)
     first, depth = first_slot(k, source), W.shape[2]
     if rows == 1:
         out = block(a, (now, r - base, first, n), 3, 2, None)
@@ -115,7 +111,7 @@ def rates(p, s, a, m, now, old, r, rows, base, n, count):
     k = kind(p)
     if slot_count(k, "h") > 0:
         left_rows, left_row = block(s, (old, r, 0), 1, None, 4), block(s, (old, r, 0), None, None, 4)
-        recurrent(p, "h", a, now, r, rows, base, n, count, left_rows, left_row, p.W_h)
+        recurrent(k, "h", a, now, r, rows, base, n, count, left_rows, left_row, p.W_h)
     for c in range(0, rows * count, 2):
         (i, j), (u, v) = unit(c, r, rows, n), unit(min(c + 1, rows * count - 1), r, rows, n)
         gates = paired(pre_activations(k, a, (now, i - base, 0, j, 0)), pre_activations(k, a, (now, u - base, 0, v, 0)))
@@ -150,10 +146,10 @@ def advance(p, s, a, m, y, t, now, old, new, r, rows, base, n, count):
     k = kind(p)
     if m is not None:
         left_rows, left_row = block(m, (now, r - base), 1, None, 3), block(m, (now, r - base), None, None, 3)
-        recurrent(p, "m", a, now, r, rows, base, n, count, left_rows, left_row, p.W_m)
+        recurrent(k, "m", a, now, r, rows, base, n, count, left_rows, left_row, p.W_m)
     else:
         left_rows, left_row = block(s, (old, r, 0), 1, None, 4), block(s, (old, r, 0), None, None, 4)
-        recurrent(p, "h", a, now, r, rows, base, n, count, left_rows, left_row, p.W_h)
+        recurrent(k, "h", a, now, r, rows, base, n, count, left_rows, left_row, p.W_h)
     for c in range(0, rows * count, 2):
         (i, j), (u, v) = unit(c, r, rows, n), unit(min(c + 1, rows * count - 1), r, rows, n)
         gates = paired(pre_activations(k, a, (now, i - base, 0, j, 0)), pre_activations(k, a, (now, u - base, 0, v, 0)))

@@ -95,10 +95,10 @@ def tangents_of(p, V, j, s, u, m, Da, Ds, Ra, Rs, chosen, r, rows, wanted):
             if stage == 1:
                 if m is not None:
                     left_rows, left_row = block(m, (0, r), 1, None, 3), block(m, (0, r), None, None, 3)
-                    recurrent(p, "m", u, 0, r, rows, 0, n, count, left_rows, left_row, p.W_m)
+                    recurrent(k, "m", u, 0, r, rows, 0, n, count, left_rows, left_row, p.W_m)
             elif slot_count(k, "h") > 0:
                 left_rows, left_row = block(s, (1, r, 0), 1, None, 4), block(s, (1, r, 0), None, None, 4)
-                recurrent(p, "h", u, 0, r, rows, 0, n, count, left_rows, left_row, p.W_h)
+                recurrent(k, "h", u, 0, r, rows, 0, n, count, left_rows, left_row, p.W_h)
             n += count
         for q in range(r, r + wanted):
             i = chosen[q]
