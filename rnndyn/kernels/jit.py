@@ -48,8 +48,8 @@ formula = register_jitable(**INLINED)
 def in_place(function, prefer_literal=False):
     """Decorate the code generation, as of an intrinsic, that stands for a Python function in compiled code.
 
-    As an overload that calls an intrinsic it would be compiled by itself for each combination of types, which takes some
-    50 ms each; there are dozens in a kernel.
+    An overload that calls an intrinsic is compiled by itself for each combination of types, of which a kernel has
+    dozens, in some 50 ms each.
     """
 
     def register(definition):
