@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from rnndyn.kernels.cpu.newton import newton
-from rnndyn.kernels.dispatch import rows_of
+from rnndyn.kernels.dispatch import block_rows
 from rnndyn.kernels.jit import COMPILED, parallel, threads_for
 from rnndyn.kernels.memory import aligned_empty, aligned_zeros
 from rnndyn.kernels.pack import stacked
@@ -57,7 +57,7 @@ def newton_from(nets, of, x, starts, enough: float):
     net = nets[0]
     made = net.layout
     threads = threads_for(len(starts) * 200 * net.W_hh.size, len(starts))
-    rows = TILES * rows_of(made.cell) * threads
+    rows = TILES * block_rows(made.cell) * threads
     of_unit, of_state = (made.blocks, made.lanes), (made.states, made.blocks, made.lanes)
     vectors = min(VECTORS, net.state_size)
 

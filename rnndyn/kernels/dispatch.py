@@ -158,21 +158,6 @@ def widest(cell):
     return max(max(slots(cell, source)[1] for source in "xhm"), 1)
 
 
-def rows_of(cell):
-    """Rows of the tiles that form this cell's pre-activations."""
-    return ROWS[max(widest(cell), 2)]
-
-
-def blocks_in_tile(cell):
-    """Blocks of units that a tile of many rows takes at once: two where a block has one pre-activation only."""
-    return 2 if widest(cell) == 1 else 1
-
-
-def panels_of(cell):
-    """Blocks of units that a single row takes at once."""
-    return PANELS[widest(cell)]
-
-
 def of_cell(function):
     """Let compiled code have a number that is a function of the cell alone."""
 
@@ -181,6 +166,8 @@ def of_cell(function):
         found = function(k.cell)
         ty = types.boolean if isinstance(found, bool) else types.intp
         return ty(k), lambda context, builder, signature, args: context.get_constant(ty, found)
+
+    return function
 
 
 def of_source(function):
@@ -193,61 +180,49 @@ def of_source(function):
         found = function(k.cell, source.literal_value)
         return types.intp(k, source), lambda context, builder, signature, args: context.get_constant(types.intp, found)
 
+    return function
 
+
+@of_source
 def first_slot(k, source):
     """First pre-activation that ``source`` drives."""
     return slots(k, source)[0]
 
 
-of_source(first_slot)
-
-
+@of_source
 def slot_count(k, source):
     """Number of pre-activations that ``source`` drives."""
     return slots(k, source)[1]
 
 
-of_source(slot_count)
-
-
+@of_cell
 def block_rows(k):
     """Rows of the tiles that form this cell's pre-activations."""
-    return rows_of(k)
+    return ROWS[max(widest(k), 2)]
 
 
-of_cell(block_rows)
-
-
+@of_cell
 def row_panels(k):
     """Blocks of units that a single row takes at once."""
-    return panels_of(k)
+    return PANELS[widest(k)]
 
 
-of_cell(row_panels)
-
-
+@of_cell
 def parameter_count(k):
     """Number of per-unit parameters that are trained."""
     return k.parameters if k.trainable else 0
 
 
-of_cell(parameter_count)
-
-
+@of_cell
 def activates(k):
     """Whether what stands on a tape are the activated pre-activations of this cell."""
     return k.activate is not None
 
 
-of_cell(activates)
-
-
+@of_cell
 def tile_blocks(k):
-    """Blocks of units that a tile of many rows takes at once."""
-    return blocks_in_tile(k)
-
-
-of_cell(tile_blocks)
+    """Blocks of units that a tile of many rows takes at once: two where a block has one pre-activation only."""
+    return 2 if widest(k) == 1 else 1
 
 
 def product(k, source, rows, out, init, left, right, depth):
@@ -257,7 +232,7 @@ def product(k, source, rows, out, init, left, right, depth):
 
 @overload(product, prefer_literal=True, jit_options=INLINED)
 def _product(k, source, rows, out, init, left, right, depth):
-    many, columns = rows_of(k.cell), slots(k.cell, source.literal_value)[1]
+    many, columns = block_rows(k.cell), slots(k.cell, source.literal_value)[1]
 
     def implementation(k, source, rows, out, init, left, right, depth):
         if rows == many:
@@ -275,8 +250,8 @@ def paired_product(k, rows, out, init, left, right, depth):
 
 @overload(paired_product, jit_options=INLINED)
 def _paired_product(k, rows, out, init, left, right, depth):
-    many = rows_of(k.cell)
-    if blocks_in_tile(k.cell) == 1:
+    many = block_rows(k.cell)
+    if tile_blocks(k.cell) == 1:
         return lambda k, rows, out, init, left, right, depth: None
 
     def implementation(k, rows, out, init, left, right, depth):
@@ -295,7 +270,7 @@ def wide_product(k, source, panels, out, init, left, right, depth):
 
 @overload(wide_product, prefer_literal=True, jit_options=INLINED)
 def _wide_product(k, source, panels, out, init, left, right, depth):
-    many, columns = panels_of(k.cell), slots(k.cell, source.literal_value)[1]
+    many, columns = row_panels(k.cell), slots(k.cell, source.literal_value)[1]
 
     def implementation(k, source, panels, out, init, left, right, depth):
         if panels == many:
