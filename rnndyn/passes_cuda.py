@@ -316,8 +316,8 @@ class DeviceSums(WeightSums):
     """
 
     def __init__(self, net, batch):
-        self.net, self.made = net, net.cuda_layout
-        made = self.made
+        made = net.cuda_layout
+        self.net, self.made = net, made
         self.x = OuterSum(made.x[1], made.units, made.inputs, made.dtype)
         self.h = OuterSum(made.h[1], made.units, made.units, made.dtype)
         self.m = OuterSum(made.m[1], made.units, made.units, made.dtype)

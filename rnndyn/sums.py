@@ -117,8 +117,8 @@ class WeightSums:
     q: Any
 
     def __init__(self, net, batch):
-        self.net, self.made = net, net.layout
-        made = self.made
+        made = net.layout
+        self.net, self.made = net, made
         self.total = total_of(made)
         self.q = aligned_zeros((batch, made.trained, made.blocks, made.lanes), made.dtype)
 

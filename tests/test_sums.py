@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from cases import CASES, bits
 
-from rnndyn.kernels.pack import to_lanes
+from rnndyn.kernels.cpu.outer import PLACES
+from rnndyn.kernels.jit import WIDTH
+from rnndyn.kernels.pack import blocks_of, to_lanes
 from rnndyn.sums import OuterSum, Source, WeightSums, by_gate
 
 T, B, UNITS = 9, 31, 11  # 279 samples: more than the kernel copies at a time
@@ -71,6 +73,18 @@ def test_cuts_in_time_change_no_bit(case, dtype, rng):
     whole, cut = added(sources, a, z, [0, T]), added(sources, a, z, [0, 2, 3, T])
     for ours, theirs in zip(whole, cut, strict=True):
         assert bits(ours[0]) == bits(theirs[0]) and bits(ours[1]) == bits(theirs[1])
+
+
+@each_dtype
+def test_sums_of_more_places_than_are_copied_at_a_time(dtype, rng):
+    units = 16 * PLACES + 5  # a register holds up to 16
+    a, x = (rng.standard_normal((3, 5, width)).astype(dtype) for width in (units, 5))
+    sources = Source(5, 0, 1), Source(0, *NONE), Source(0, *NONE)
+    total = OuterSum(sources, 1, blocks_of(units, dtype), WIDTH[dtype], units, a.dtype)
+    total.add(a, x, batch_first=True)
+    bound = 3 * 5 * np.finfo(dtype).eps
+    found, sizes = total.found(0)[0][0], np.einsum("btu,btk->uk", *(abs(z).astype(np.float64) for z in (a, x)))
+    assert (abs(found - np.einsum("btu,btk->uk", a.astype(np.float64), x)) <= bound * sizes).all()
 
 
 @each_dtype

@@ -7,7 +7,7 @@ from numba.extending import intrinsic, models, overload, register_model
 
 from rnndyn.cells import contract
 from rnndyn.kernels.cache import formulas
-from rnndyn.kernels.jit import INLINED, ROWS, formula, in_place
+from rnndyn.kernels.jit import INLINED, ROWS, formula, stands_for
 from rnndyn.kernels.tile import tile
 from rnndyn.kernels.tuples import gather
 
@@ -161,7 +161,7 @@ def widest(cell):
 def of_cell(function):
     """Let compiled code have a number that is a function of the cell alone."""
 
-    @in_place(function)
+    @stands_for(function)
     def number(typing, k):
         found = function(k.cell)
         ty = types.boolean if isinstance(found, bool) else types.intp
@@ -173,7 +173,7 @@ def of_cell(function):
 def of_source(function):
     """Let compiled code have a number that is a function of the cell and of what drives it."""
 
-    @in_place(function, prefer_literal=True)
+    @stands_for(function, prefer_literal=True)
     def number(typing, k, source):
         if not isinstance(source, types.StringLiteral):
             return None

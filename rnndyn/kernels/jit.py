@@ -45,7 +45,7 @@ subroutine = numba.njit(nogil=True, **FLAGS)
 formula = register_jitable(**INLINED)
 
 
-def in_place(function, prefer_literal=False):
+def stands_for(function, prefer_literal=False):
     """Decorate the code generation, as of an intrinsic, that stands for a Python function in compiled code.
 
     An overload that calls an intrinsic is compiled by itself for each combination of types, of which a kernel has

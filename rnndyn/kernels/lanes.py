@@ -13,7 +13,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic, models, overload, register_model
 
 from rnndyn.cells import functions, primitives
-from rnndyn.kernels.jit import FLAGS, INLINED, WIDTH, formula, in_place
+from rnndyn.kernels.jit import FLAGS, INLINED, WIDTH, formula, stands_for
 
 CONTRACT = tuple(FLAGS["fastmath"])
 INT32, INT64 = ir.IntType(32), ir.IntType(64)
@@ -242,7 +242,7 @@ def store(array, index, value):
     row[start : start + WIDTH[array.dtype.name]] = value
 
 
-@in_place(load)
+@stands_for(load)
 def _load(typing, array, index):
     lanes = Lanes(array.dtype)
 
@@ -253,7 +253,7 @@ def _load(typing, array, index):
     return lanes(array, index), codegen
 
 
-@in_place(store)
+@stands_for(store)
 def _store(typing, array, index, value):
     lanes = Lanes(array.dtype)
 
@@ -272,7 +272,7 @@ def total(register):
     return register[0]
 
 
-@in_place(total)
+@stands_for(total)
 def _total(typing, register):
     def codegen(context, builder, signature, args):
         (sums,), width = args, register.width
@@ -290,7 +290,7 @@ def width_of(array):
     return WIDTH[array.dtype.name]
 
 
-@in_place(width_of)
+@stands_for(width_of)
 def _width_of(typing, array):
     width = WIDTH[array.dtype.name]
     return types.intp(array), lambda context, builder, signature, args: INT64(width)

@@ -78,7 +78,7 @@ def _cut(room):
 
 
 def _to_line(block):
-    """Bytes from the start of a block to the next cache line; of all ways to ask where it lies this is the quickest."""
+    """Bytes from the start of a block to the next cache line; quicker than by `__array_interface__`."""
     return -ctypes.addressof(ctypes.c_char.from_buffer(block)) % LINE
 
 

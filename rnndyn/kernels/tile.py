@@ -10,7 +10,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import models, register_model
 
-from rnndyn.kernels.jit import FEW_REGISTERS, WIDTH, in_place
+from rnndyn.kernels.jit import FEW_REGISTERS, WIDTH, stands_for
 from rnndyn.kernels.lanes import INT64, Lanes, call, flat, pointer, read, splat, write
 
 
@@ -69,7 +69,7 @@ def axis_of(ty):
     return None if isinstance(ty, types.NoneType) else ty.literal_value
 
 
-@in_place(block, prefer_literal=True)
+@stands_for(block, prefer_literal=True)
 def _block(typing, array, index, row, column, deep):
     if not all(isinstance(ty, types.NoneType | types.IntegerLiteral) for ty in (row, column, deep)):
         return None
@@ -157,7 +157,7 @@ def emit_tile(context, builder, lanes, shape, depth, out, init, left, right):
         write(builder, lanes, place(builder, out, *rv), results[rv])
 
 
-@in_place(tile, prefer_literal=True)
+@stands_for(tile, prefer_literal=True)
 def _tile(typing, rows, columns, out, init, left, right, depth):
     if not (isinstance(rows, types.IntegerLiteral) and isinstance(columns, types.IntegerLiteral)):
         return None

@@ -7,7 +7,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic, overload
 
 from rnndyn.cells.primitives import scaled, zeros
-from rnndyn.kernels.jit import INLINED, WIDTH, in_place
+from rnndyn.kernels.jit import INLINED, WIDTH, stands_for
 from rnndyn.kernels.lanes import INT32, INT64, Lanes, call, flat, pointer, read, vector_at, write
 
 
@@ -135,7 +135,7 @@ def masked_read(builder, lanes, address, count):
     )
 
 
-@in_place(scatter_part, prefer_literal=True)
+@stands_for(scatter_part, prefer_literal=True)
 def _scatter_part(typing, array, index, axis, values, count):
     if not isinstance(axis, types.IntegerLiteral):
         return None
@@ -160,7 +160,7 @@ def load_part(array, index, lanes):
     return register
 
 
-@in_place(load_part)
+@stands_for(load_part)
 def _load_part(typing, array, index, count):
     lanes = Lanes(array.dtype)
 
@@ -204,7 +204,7 @@ def part(builder, x, y, first, width):
     return builder.shuffle_vector(x, y, ir.Constant(ir.VectorType(INT32, width), list(range(first, first + width))))
 
 
-@in_place(paired)
+@stands_for(paired)
 def _paired(typing, v, w):
     if not len(v):
         return v(v, w), lambda context, builder, signature, args: args[0]
@@ -218,7 +218,7 @@ def _paired(typing, v, w):
     return result(v, w), codegen
 
 
-@in_place(halves)
+@stands_for(halves)
 def _halves(typing, pairs):
     if not len(pairs):
         nothing = types.UniTuple(pairs, 2)

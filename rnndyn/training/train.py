@@ -241,7 +241,8 @@ def _advance(done, optimizer, arrays, gradients, joined, facts):
     if "learning_rate" in done.history:
         done.history["learning_rate"][done.step] = optimizer.rate(done.step)
     with np.errstate(over="ignore", invalid="ignore"):  # found below
-        arrays, done.optimizer = optimizer.step(arrays, gradients, done.optimizer)
+        moved, done.optimizer = optimizer.step(arrays, gradients, done.optimizer)
+    arrays = arrays | moved  # one that is not ours may leave some alone
     done.step += 1
     values = joined.split(arrays)
     if not all(np.isfinite(array).all() for array in arrays.values()):

@@ -170,6 +170,23 @@ def test_the_learning_rate_is_in_the_history(rng):
     assert own == rd.train(net, x, y, steps=3, optimizer=rd.SGD(0.1))[0]
 
 
+def test_an_optimiser_may_leave_arrays_alone(rng):
+    (x, y), net = data(rng), start()
+
+    class Recurrent:
+        """Trains the recurrent weights only."""
+
+        def start(self, arrays):
+            return None
+
+        def step(self, arrays, gradients, state):
+            return {"W_hh": arrays["W_hh"] - 0.1 * gradients["W_hh"]}, state
+
+    trained = rd.train(net, x, y, steps=3, optimizer=Recurrent())[0]
+    assert not np.array_equal(trained.W_hh, net.W_hh)
+    assert trained.replace(W_hh=net.W_hh) == net
+
+
 # ---- validation --------------------------------------------------------------------------------------------------
 def overfit(rng, **options):
     """A net that learns noise: its loss on other noise falls, then rises."""
