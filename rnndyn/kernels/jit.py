@@ -11,10 +11,9 @@ from numba import types
 from numba.core.typing.templates import infer_global, make_intrinsic_template
 from numba.extending import register_jitable
 
-from rnndyn.kernels.cache import cached
-
-# Only contraction to fused multiply-adds: NaN checks and the order of sums stay as written.
-FLAGS = {"error_model": "numpy", "fastmath": {"contract"}}
+# Only contraction to fused multiply-adds: NaN checks and the order of sums stay as written. No references to arrays are
+# counted, since all threads would count in the same places, so no compiled code makes arrays: its caller does.
+FLAGS = {"error_model": "numpy", "fastmath": {"contract"}, "_nrt": False}
 # Everything below a kernel is inlined: a call with a dozen blocks and arrays costs as much as a small tile. Neither C
 # nor Python code calls it, so it needs no entries from there, which take a seventh and a sixth of the time to compile;
 # a call from Python ends the process.
@@ -39,6 +38,8 @@ ROWS = {1: 8, 2: 6, 3: 4, 4: 2} if FEW_REGISTERS else {1: 8, 2: 8, 3: 8, 4: 4}
 WIDTH: dict[Any, int] = {"float32": REGISTER_BYTES // 4, "float64": REGISTER_BYTES // 8}
 WIDTH |= {np.dtype(name): width for name, width in WIDTH.items()}  # the name of a dtype takes a microsecond
 
+share = numba.njit(nogil=True, no_cfunc_wrapper=True, **FLAGS)
+parallel_loop = numba.njit(parallel=True, nogil=True, no_cfunc_wrapper=True, no_cpython_wrapper=True, **FLAGS)
 routine = numba.njit(nogil=True, **INLINED)
 # Not inlined: long, and called once a step. It compiles in half the time, and Python can call it.
 subroutine = numba.njit(nogil=True, **FLAGS)
@@ -60,12 +61,6 @@ def stands_for(function, prefer_literal=False):
     return register
 
 
-@routine
-def signed(number):
-    """Number of a worker as a signed integer: `prange` counts unsigned, and unsigned with signed ones make floats."""
-    return np.int64(number)
-
-
 # Numba's portable threading layer aborts the process when two Python threads enter parallel code at once.
 _entry = threading.RLock()
 # Below this much work for each thread, waking it costs more than it saves.
@@ -83,13 +78,6 @@ def threads_meet():
     free = not os.environ.get("OMP_THREAD_LIMIT") and os.environ.get("OMP_DYNAMIC", "false").lower() in ("false", "0")
     numba.get_num_threads()  # starts the threads, so that their layer is known
     return os.name == "posix" and free and COMPILED and numba.threading_layer() == "omp"
-
-
-def kernel(function):
-    """Compile a function on first use, parallel over its ``prange``, and keep it on disk."""
-    if not COMPILED:
-        return np.errstate(all="ignore")(function)  # as silent as compiled code
-    return cached(numba.njit(parallel=True, nogil=True, no_cfunc_wrapper=True, **FLAGS)(function))
 
 
 class parallel:  # noqa: N801

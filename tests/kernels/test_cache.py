@@ -32,9 +32,10 @@ rd.jacobian(net, np.zeros(10), np.zeros(2))
 COUNTS = """
 counts = {"hits": {}, "misses": {}, "versions": {}}
 for k in KERNELS:
-    name = k.py_func.__name__
-    counts["hits"][name], counts["misses"][name] = sum(k.stats.cache_hits.values()), sum(k.stats.cache_misses.values())
-    counts["versions"][name] = len(k.signatures)
+    name, compiled = k.__name__, k.func
+    counts["hits"][name] = sum(compiled.stats.cache_hits.values())
+    counts["misses"][name] = sum(compiled.stats.cache_misses.values())
+    counts["versions"][name] = len(compiled.signatures)
 print(json.dumps(counts))
 """
 

@@ -93,6 +93,11 @@ def _room(*shape: int) -> np.ndarray:
     return aligned_empty(shape, np.float64)
 
 
+def rooms(workers: int, *shapes: tuple[int, ...]) -> tuple[np.ndarray, ...]:
+    """Room for each worker, of at least these shapes: none shares a line of the cache with that of another."""
+    return tuple(_room(workers, *rows, -(-columns // 8) * 8) for *rows, columns in shapes)
+
+
 def gains(model: StateSpace, start: Start, y: np.ndarray, smoothing: bool) -> Gains:
     """Run the covariances, once for each pattern of missing values.
 
@@ -112,7 +117,10 @@ def gains(model: StateSpace, start: Start, y: np.ndarray, smoothing: bool) -> Ga
         J, C = np.empty((count, 1, 0, n)), np.empty((count, 1, 0, n, n))
     Q, R = factor(model.Q), factor(model.R)
     workers = threads_for(count * T * 20 * n**3, count)
-    arrays = (step, K, U, S, logdet, Pp, Pf, J, C, failed)
+    width, most = 4 * n + 2 * outputs, max(n, outputs)
+    numbers = rooms(workers, (n, width), (max(2 * n, n + outputs), width), (width,), (2, most), (most,))
+    room = (*numbers[:-1], numbers[-1].view(np.int64))
+    arrays = (step, K, U, S, logdet, Pp, Pf, J, C, failed, room)
     with parallel(workers):
         kalman.gains(seen, model.A, model.V, Q, R, start.factor, start.infinite, *arrays, workers)
     if failed.max(initial=-1) >= 0:
@@ -143,10 +151,10 @@ def filter_means(model: StateSpace, start: Start, series: Series, gains: Gains) 
     first = np.ascontiguousarray(np.broadcast_to(first, (batch, n)))
     out = Filtered(_room(batch, T, n), _room(batch, T, n), _room(*y.shape), _room(batch, T))
     workers = threads_for(batch * T * 2 * (n * n + 2 * n * outputs), batch)
-    g = gains
+    g, room = gains, rooms(workers, (outputs,))
     with parallel(workers):
         kalman.filter_means(
-            y, drive, first, model.A, model.V, g.pattern, g.seen, g.step, g.K, g.U, g.logdet, *out, workers
+            y, drive, first, model.A, model.V, g.pattern, g.seen, g.step, g.K, g.U, g.logdet, *out, *room, workers
         )
     return out
 
@@ -161,5 +169,7 @@ def smooth(gains: Gains, means: Filtered) -> tuple[np.ndarray, np.ndarray]:
             kalman.smooth_means(gains.pattern, gains.step, gains.J, means.predicted, means.filtered, smoothed, workers)
         workers = threads_for(len(gains.step) * T * 4 * n**3, len(gains.step))
         with parallel(workers):
-            kalman.smooth_covariances(gains.step, gains.J, gains.C, gains.Pf, covariances, workers)
+            kalman.smooth_covariances(
+                gains.step, gains.J, gains.C, gains.Pf, covariances, *rooms(workers, (n, n)), workers
+            )
     return smoothed, covariances

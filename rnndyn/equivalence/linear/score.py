@@ -46,7 +46,8 @@ def score(model: StateSpace, series: Series) -> tuple[float, StateSpace]:
     workers = threads_for(batch * T * 4 * (n * n + n * len(V)), batch)
     arrays = (gains.K, gains.U, np.ascontiguousarray(gains.Pp[:, :, 0]), means.predicted, means.innovation)
     with parallel(workers):
-        adjoint_means(gains.pattern, gains.step, A, V, *arrays, r, e, smoothed, workers)
+        room = filtering.rooms(workers, (n,), (len(V),), (len(V),))
+        adjoint_means(gains.pattern, gains.step, A, V, *arrays, r, e, smoothed, room, workers)
     counts = np.bincount(gains.pattern)
     each = zip(*(_pattern_sums(model, gains, p) for p in range(len(counts))), strict=True)
     sums = _Sums(*(np.tensordot(counts, part, 1) for part in each))

@@ -1,16 +1,15 @@
 """Backpropagation through time: the adjoint of the forward pass, for every cell, from its partial derivatives alone."""
 
-from numba import prange
-
 from rnndyn.cells.contract import partials_from, rate_partials
 from rnndyn.cells.primitives import scaled
 from rnndyn.kernels.barrier import meet
 from rnndyn.kernels.cpu.forward import unit
 from rnndyn.kernels.dispatch import first_slot, kind, parameter_count, parameters, pre_activations, slot_count, states
-from rnndyn.kernels.jit import ROWS, kernel, routine, signed
+from rnndyn.kernels.jit import ROWS, routine
 from rnndyn.kernels.lanes import load, store, width_of
 from rnndyn.kernels.tile import block, tile
 from rnndyn.kernels.tuples import gather, load_part, paired, plus, pull, scatter_pairs
+from rnndyn.kernels.workers import handed_out, kernel
 
 TALL = ROWS[2]
 
@@ -140,7 +139,7 @@ def local_adjoints(p, g, s, a, l, am, lm, gq, trace, start, t, lo, hi, first_blo
 
 
 @kernel
-def backward(p, g, s, a, l, am, lm, gq, trace, start, rows, workers, arrivals):
+def backward(worker, p, g, s, a, l, am, lm, gq, trace, start, rows, workers, arrivals):
     """Adjoint of :func:`rnndyn.kernels.cpu.forward.forward` over the times of one tape, backward from its end.
 
     ``g`` (batch, time, unit) is dL/dh of the losses, ``start`` the tape's first time in it. ``l`` (1, batch, component,
@@ -148,29 +147,29 @@ def backward(p, g, s, a, l, am, lm, gq, trace, start, rows, workers, arrivals):
     ``gq`` collects dL/dq of each row. ``am`` and ``lm`` are room for two-stage cells, else None. With a counter
     ``arrivals`` (1,) each worker owns some units of all rows, and waits for the others before it reads their dL/da.
     """
+    if handed_out(worker, workers):
+        return
     batch, length, blocks = a.shape[1], a.shape[0], a.shape[3]
     groups = (batch + rows - 1) // rows
     together = arrivals.size > 0
-    for number in prange(workers):
-        worker = signed(number)
-        k = kind(p)
-        first, last, arrived = 0, blocks, 0
-        if together:
-            first, last = blocks * worker // workers, blocks * (worker + 1) // workers
-        for group in range(0 if together else worker, groups, 1 if together else workers):
-            lo = group * rows
-            hi = min(batch, lo + rows)
-            for back in range(length):
-                t = length - 1 - back
-                if lm is not None:
-                    local_adjoints(p, g, s, a, l, am, lm, gq, trace, start, t, lo, hi, first, last, 0)
-                    if together:
-                        arrived += workers
-                        meet(arrivals, arrived)
-                    through_weights(p, a, l, am, lm, t, lo, hi, first, last, True)
-                local_adjoints(p, g, s, a, l, am, lm, gq, trace, start, t, lo, hi, first, last, 1)
+    k = kind(p)
+    first, last, arrived = 0, blocks, 0
+    if together:
+        first, last = blocks * worker // workers, blocks * (worker + 1) // workers
+    for group in range(0 if together else worker, groups, 1 if together else workers):
+        lo = group * rows
+        hi = min(batch, lo + rows)
+        for back in range(length):
+            t = length - 1 - back
+            if lm is not None:
+                local_adjoints(p, g, s, a, l, am, lm, gq, trace, start, t, lo, hi, first, last, 0)
                 if together:
                     arrived += workers
                     meet(arrivals, arrived)
-                if slot_count(k, "h") > 0:
-                    through_weights(p, a, l, am, lm, t, lo, hi, first, last, False)
+                through_weights(p, a, l, am, lm, t, lo, hi, first, last, True)
+            local_adjoints(p, g, s, a, l, am, lm, gq, trace, start, t, lo, hi, first, last, 1)
+            if together:
+                arrived += workers
+                meet(arrivals, arrived)
+            if slot_count(k, "h") > 0:
+                through_weights(p, a, l, am, lm, t, lo, hi, first, last, False)

@@ -1,7 +1,5 @@
 """Forward pass, with or without a tape, for every cell."""
 
-from numba import prange
-
 from rnndyn.cells.contract import activate, rate, update_from
 from rnndyn.kernels.barrier import meet
 from rnndyn.kernels.dispatch import (
@@ -19,10 +17,11 @@ from rnndyn.kernels.dispatch import (
     tile_blocks,
     wide_product,
 )
-from rnndyn.kernels.jit import kernel, routine, signed
+from rnndyn.kernels.jit import routine
 from rnndyn.kernels.lanes import load, store, width_of
 from rnndyn.kernels.tile import block
 from rnndyn.kernels.tuples import halves, paired, scatter, scatter_pairs, scatter_part
+from rnndyn.kernels.workers import handed_out, kernel
 
 
 @routine
@@ -186,7 +185,7 @@ def step(p, s, a, m, y, lo, hi, base, t, now, stage, share, shares):
 
 
 @kernel
-def forward(p, x, s, a, m, y, steps, stretch, rows, workers, arrivals):
+def forward(worker, p, x, s, a, m, y, steps, stretch, rows, workers, arrivals):
     """Run ``steps`` steps from the states ``s[0]``.
 
     Each worker takes groups of ``rows`` rows of the batch through all times, the input drives of a ``stretch`` of them
@@ -195,26 +194,26 @@ def forward(p, x, s, a, m, y, steps, stretch, rows, workers, arrivals):
     step, and wait for one another after each. ``m`` is None for a cell without a rate: what is for the others only is
     then not even compiled.
     """
+    if handed_out(worker, workers):
+        return
     batch = s.shape[1]
     groups = (batch + rows - 1) // rows
     together = arrivals.size > 0
-    for number in prange(workers):
-        worker = signed(number)
-        first_stage = 1 if m is None else 0
-        share, shares, arrived = (worker, workers, 0) if together else (0, 1, 0)
-        for group in range(0 if together else worker, groups, 1 if together else workers):
-            lo = group * rows
-            hi = min(batch, lo + rows)
-            base = 0 if a.shape[1] >= batch else lo - worker * rows
-            for start in range(0, steps, stretch):
-                stop, origin = min(steps, start + stretch), 0 if a.shape[0] >= steps else start
-                drive(p, x, a, lo, hi, base, origin, start, stop, share, shares)
-                for t in range(start, stop):
-                    for stage in range(first_stage, 2):
-                        if together:
-                            arrived += workers
-                            meet(arrivals, arrived)
-                        step(p, s, a, m, y, lo, hi, base, t, t - origin, stage, share, shares)
-                if together:
-                    arrived += workers
-                    meet(arrivals, arrived)
+    first_stage = 1 if m is None else 0
+    share, shares, arrived = (worker, workers, 0) if together else (0, 1, 0)
+    for group in range(0 if together else worker, groups, 1 if together else workers):
+        lo = group * rows
+        hi = min(batch, lo + rows)
+        base = 0 if a.shape[1] >= batch else lo - worker * rows
+        for start in range(0, steps, stretch):
+            stop, origin = min(steps, start + stretch), 0 if a.shape[0] >= steps else start
+            drive(p, x, a, lo, hi, base, origin, start, stop, share, shares)
+            for t in range(start, stop):
+                for stage in range(first_stage, 2):
+                    if together:
+                        arrived += workers
+                        meet(arrivals, arrived)
+                    step(p, s, a, m, y, lo, hi, base, t, t - origin, stage, share, shares)
+            if together:
+                arrived += workers
+                meet(arrivals, arrived)

@@ -8,12 +8,11 @@ Gram-Schmidt). Where columns lose much of their length in this, it is done again
 
 import math
 
-from numba import prange
-
 from rnndyn.kernels.barrier import meet
-from rnndyn.kernels.jit import FEW_REGISTERS, REGISTER_BYTES, kernel, routine, signed
+from rnndyn.kernels.jit import FEW_REGISTERS, REGISTER_BYTES, routine
 from rnndyn.kernels.lanes import load, store, width_of
 from rnndyn.kernels.tile import block, tile
+from rnndyn.kernels.workers import handed_out, kernel
 
 ROWS = 8 if REGISTER_BYTES == 64 else 4  # of a tile of two registers; the columns of a panel are a multiple of it
 PUSHED = 6 if FEW_REGISTERS else ROWS  # of a tile that pushes: as many sums as there are registers for
@@ -318,8 +317,8 @@ def go_back(Q, before, r, share, shares):
 
 @kernel
 def grow(
-    weights, first, D, J, nets, Q, before, rooms, small, growth, R, done, lost, steps, interval, widest, count, size,
-    firm, eps, workers, arrivals,
+    worker, weights, first, D, J, nets, Q, before, rooms, small, growth, R, done, lost, steps, interval, widest, count,
+    size, firm, eps, workers, arrivals,
 ):  # fmt: skip
     """Push frames through ``steps`` steps, and make them orthonormal after every ``interval`` of them.
 
@@ -333,39 +332,39 @@ def grow(
     counts the windows of each frame; where a factor cannot be resolved, the frame is left as it was before that window,
     and ``lost`` says so. Workers take frames, or with a counter ``arrivals`` (1,) share every one.
     """
+    if handed_out(worker, workers):
+        return
     together = arrivals.size > 0
     windows = growth.shape[0]
-    for number in prange(workers):
-        worker = signed(number)
-        share, shares, w = (worker, workers, 0) if together else (0, 1, worker)
-        arrived, panels = 0, before.shape[2] // 2
-        for r in range(0 if together else worker, Q.shape[0], 1 if together else workers):
-            for window in range(done[r], windows):
-                t, verdict = window * interval, DONE
-                end = min(t + interval, steps)
-                length, kept = end - t, False
-                while t < end and verdict != LOST:
-                    push(
-                        weights, first, D, J, Q, before, kept, rooms, worker, r, nets[r], t, length, panels, size,
-                        share, shares,
-                    )  # fmt: skip
+    share, shares, w = (worker, workers, 0) if together else (0, 1, worker)
+    arrived, panels = 0, before.shape[2] // 2
+    for r in range(0 if together else worker, Q.shape[0], 1 if together else workers):
+        for window in range(done[r], windows):
+            t, verdict = window * interval, DONE
+            end = min(t + interval, steps)
+            length, kept = end - t, False
+            while t < end and verdict != LOST:
+                push(
+                    weights, first, D, J, Q, before, kept, rooms, worker, r, nets[r], t, length, panels, size,
+                    share, shares,
+                )  # fmt: skip
+                arrived = wait(arrivals, arrived, shares)
+                verdict, arrived = orthonormalise(
+                    Q, r, rooms, small, w, window, growth, R, count, firm, eps, share, shares, arrivals, arrived
+                )
+                t, kept = t + length, True
+                if verdict != LOST and length > 1 and spread(growth, window, r) > widest:
                     arrived = wait(arrivals, arrived, shares)
-                    verdict, arrived = orthonormalise(
-                        Q, r, rooms, small, w, window, growth, R, count, firm, eps, share, shares, arrivals, arrived
-                    )
-                    t, kept = t + length, True
-                    if verdict != LOST and length > 1 and spread(growth, window, r) > widest:
-                        arrived = wait(arrivals, arrived, shares)
-                        go_back(Q, before, r, share, shares)
-                        if share == 0:
-                            for j in range(count):
-                                growth[window, r, j] = 1
-                        arrived = wait(arrivals, arrived, shares)
-                        t, length = window * interval, 1
-                if verdict == LOST:
                     go_back(Q, before, r, share, shares)
                     if share == 0:
-                        lost[r] = True
-                    break
+                        for j in range(count):
+                            growth[window, r, j] = 1
+                    arrived = wait(arrivals, arrived, shares)
+                    t, length = window * interval, 1
+            if verdict == LOST:
+                go_back(Q, before, r, share, shares)
                 if share == 0:
-                    done[r] = window + 1
+                    lost[r] = True
+                break
+            if share == 0:
+                done[r] = window + 1

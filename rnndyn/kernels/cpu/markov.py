@@ -16,10 +16,9 @@ is the caller's. The same bits come out of either.
 
 import math
 
-from numba import prange
-
 from rnndyn.kernels.cpu.markov_lanes import add_log, backward_lanes, forward_lanes, viterbi_lanes
-from rnndyn.kernels.jit import kernel, routine, signed
+from rnndyn.kernels.jit import routine
+from rnndyn.kernels.workers import handed_out, kernel
 
 
 @routine
@@ -148,7 +147,7 @@ def unit_of(order, unit, lanes):
 
 @kernel
 def forward(
-    x, starts, order, groups, model, logs, padded, smallest, work, predicted, filtered, scale, loglik, wide, keep
+    group, x, starts, order, groups, model, logs, padded, smallest, work, predicted, filtered, scale, loglik, wide, keep
 ):
     """Predicted and filtered beliefs, each step's normaliser, and the log-likelihood.
 
@@ -156,30 +155,30 @@ def forward(
     those in which a belief that is not zero fell below ``smallest``.
     Without ``keep``, beliefs have two rows for each group, and only ``loglik`` is a result.
     """
+    if handed_out(group, groups):
+        return
     room, sums, ends, tally, zero = work
     lanes = room.shape[3]
     units = (len(order) + lanes - 1) // lanes
-    for number in prange(groups):
-        group = signed(number)
-        for unit in range(units * group // groups, units * (group + 1) // groups):
-            members = unit_of(order, unit, lanes)
-            together = len(members) == lanes
-            for n in members:
-                together = together and not wide[n]
-            if together:
-                results = predicted, filtered, scale, loglik, wide
-                forward_lanes(
-                    x, starts, members, padded, model[3], smallest, room[group], sums[group], ends[group], tally[group],
-                    zero, results, keep,
-                )  # fmt: skip
-            for n in members:
-                beliefs = predicted, filtered
-                if not together and not wide[n]:
-                    wide[n] = not scaled_forward(
-                        x, n, starts, model, smallest, beliefs, tally[group], scale, loglik, keep, group
-                    )
-                if wide[n]:
-                    log_forward(x, n, starts, logs, beliefs, scale, loglik, keep, group)
+    for unit in range(units * group // groups, units * (group + 1) // groups):
+        members = unit_of(order, unit, lanes)
+        together = len(members) == lanes
+        for n in members:
+            together = together and not wide[n]
+        if together:
+            results = predicted, filtered, scale, loglik, wide
+            forward_lanes(
+                x, starts, members, padded, model[3], smallest, room[group], sums[group], ends[group], tally[group],
+                zero, results, keep,
+            )  # fmt: skip
+        for n in members:
+            beliefs = predicted, filtered
+            if not together and not wide[n]:
+                wide[n] = not scaled_forward(
+                    x, n, starts, model, smallest, beliefs, tally[group], scale, loglik, keep, group
+                )
+            if wide[n]:
+                log_forward(x, n, starts, logs, beliefs, scale, loglik, keep, group)
 
 
 @routine
@@ -240,6 +239,7 @@ def backward_alone(x, n, starts, model, logs, beliefs, wide, smoothed, keep, cou
 
 @kernel
 def backward(
+    group,
     x,
     starts,
     order,
@@ -267,29 +267,29 @@ def backward(
     ``together_counts`` (group, state, state, lane) those done side by side, without the factor A. Impossible sequences
     have no smoothed belief and do not count.
     """
+    if handed_out(group, groups):
+        return
     room, zero = work
     lanes = room.shape[3]
     units = (len(order) + lanes - 1) // lanes
-    for number in prange(groups):
-        group = signed(number)
-        for unit in range(units * group // groups, units * (group + 1) // groups):
-            members = unit_of(order, unit, lanes)
-            together = len(members) == lanes
-            for n in members:
-                together = together and not wide[n] and loglik[n] > -math.inf
-            if together:
-                counted = initial[group], together_counts[group], emitted[group]
-                backward_lanes(
-                    x, starts, members, padded, predicted, filtered, room[group], zero, smoothed, keep, counting,
-                    counted,
+    for unit in range(units * group // groups, units * (group + 1) // groups):
+        members = unit_of(order, unit, lanes)
+        together = len(members) == lanes
+        for n in members:
+            together = together and not wide[n] and loglik[n] > -math.inf
+        if together:
+            counted = initial[group], together_counts[group], emitted[group]
+            backward_lanes(
+                x, starts, members, padded, predicted, filtered, room[group], zero, smoothed, keep, counting,
+                counted,
+            )  # fmt: skip
+            continue
+        for n in members:
+            if loglik[n] > -math.inf:
+                backward_alone(
+                    x, n, starts, model, logs, (predicted, filtered), wide[n], smoothed, keep, counting,
+                    ratio[group], (initial[group], counts[group], emitted[group]), group,
                 )  # fmt: skip
-                continue
-            for n in members:
-                if loglik[n] > -math.inf:
-                    backward_alone(
-                        x, n, starts, model, logs, (predicted, filtered), wide[n], smoothed, keep, counting,
-                        ratio[group], (initial[group], counts[group], emitted[group]), group,
-                    )  # fmt: skip
 
 
 @routine
@@ -309,40 +309,40 @@ def drawn(weights, u):
 
 
 @kernel
-def sample_back(starts, groups, model, logs, predicted, filtered, loglik, wide, uniform, weights, paths):
+def sample_back(group, starts, groups, model, logs, predicted, filtered, loglik, wide, uniform, weights, paths):
     """Paths of states drawn from the posterior, backwards from the filtered beliefs; -1 where data are impossible."""
+    if handed_out(group, groups):
+        return
     count = len(starts) - 1
-    for number in prange(groups):
-        group = signed(number)
-        w = weights[group]
-        for n in range(count * group // groups, count * (group + 1) // groups):
-            for k in range(len(paths)):
-                for t in range(starts[n + 1] - 1, starts[n] - 1, -1):
-                    if loglik[n] == -math.inf:
-                        paths[k, t] = -1
-                        continue
-                    last = t == starts[n + 1] - 1
-                    then = 0 if last else paths[k, t + 1]
-                    for i in range(len(w)):
-                        if wide[n]:
-                            step = 0.0 if last else logs[2][then, i] - predicted[t + 1, then]
-                            w[i] = math.exp(filtered[t, i] + step)
-                        else:
-                            w[i] = filtered[t, i] * (1.0 if last else model[2][then, i])
-                    paths[k, t] = drawn(w, uniform[k, t])
+    w = weights[group]
+    for n in range(count * group // groups, count * (group + 1) // groups):
+        for k in range(len(paths)):
+            for t in range(starts[n + 1] - 1, starts[n] - 1, -1):
+                if loglik[n] == -math.inf:
+                    paths[k, t] = -1
+                    continue
+                last = t == starts[n + 1] - 1
+                then = 0 if last else paths[k, t + 1]
+                for i in range(len(w)):
+                    if wide[n]:
+                        step = 0.0 if last else logs[2][then, i] - predicted[t + 1, then]
+                        w[i] = math.exp(filtered[t, i] + step)
+                    else:
+                        w[i] = filtered[t, i] * (1.0 if last else model[2][then, i])
+                paths[k, t] = drawn(w, uniform[k, t])
 
 
 @kernel
-def sample(groups, model, uniform, states, symbols):
+def sample(group, groups, model, uniform, states, symbols):
     """Sequences drawn from the model: uniform numbers (sequence, time, 2), for the state and for the symbol."""
+    if handed_out(group, groups):
+        return
     initial, A, _, emission = model
-    for number in prange(groups):
-        group = signed(number)
-        for n in range(len(states) * group // groups, len(states) * (group + 1) // groups):
-            for t in range(states.shape[1]):
-                z = drawn(initial if t == 0 else A[states[n, t - 1]], uniform[n, t, 0])
-                states[n, t] = z
-                symbols[n, t] = drawn(emission[z], uniform[n, t, 1])
+    for n in range(len(states) * group // groups, len(states) * (group + 1) // groups):
+        for t in range(states.shape[1]):
+            z = drawn(initial if t == 0 else A[states[n, t - 1]], uniform[n, t, 0])
+            states[n, t] = z
+            symbols[n, t] = drawn(emission[z], uniform[n, t, 1])
 
 
 @routine
@@ -383,43 +383,43 @@ def follow(n, starts, came, last, path):
 
 
 @kernel
-def viterbi(x, starts, order, groups, logs, room, score, origin, came, path):
+def viterbi(group, x, starts, order, groups, logs, room, score, origin, came, path):
     """Most probable path of each sequence; -1 where there is none. Of equals the lowest state."""
+    if handed_out(group, groups):
+        return
     lanes, states = room.shape[3], came.shape[1]
     units = (len(order) + lanes - 1) // lanes
-    for number in prange(groups):
-        group = signed(number)
-        for unit in range(units * group // groups, units * (group + 1) // groups):
-            members = unit_of(order, unit, lanes)
-            together = len(members) == lanes
-            row = viterbi_lanes(x, starts, members, logs, room[group], came) if together else 0
-            for lane in range(len(members)):
-                n = members[lane]
-                if together:
-                    follow(n, starts, came, room[group, row, :states, lane], path)
-                else:
-                    row = viterbi_alone(x, n, starts, logs, score[group], came, origin[group])
-                    follow(n, starts, came, score[group, row], path)
+    for unit in range(units * group // groups, units * (group + 1) // groups):
+        members = unit_of(order, unit, lanes)
+        together = len(members) == lanes
+        row = viterbi_lanes(x, starts, members, logs, room[group], came) if together else 0
+        for lane in range(len(members)):
+            n = members[lane]
+            if together:
+                follow(n, starts, came, room[group, row, :states, lane], path)
+            else:
+                row = viterbi_alone(x, n, starts, logs, score[group], came, origin[group])
+                follow(n, starts, came, score[group, row], path)
 
 
 @kernel
-def joint(x, path, starts, groups, logs, total):
+def joint(group, x, path, starts, groups, logs, total):
     """Log probability of each path with its symbols, their rounding carried along; -inf for a path of -1."""
+    if handed_out(group, groups):
+        return
     initial, A, _, B = logs
     count = len(starts) - 1
-    for number in prange(groups):
-        group = signed(number)
-        for n in range(count * group // groups, count * (group + 1) // groups):
-            total[n], lost = 0.0, 0.0
-            for t in range(starts[n], starts[n + 1]):
-                z = path[t]
-                if z < 0:
-                    total[n] = -math.inf
-                    break
-                value = B[x[t], z] + (initial[z] if t == starts[n] else A[path[t - 1], z])
-                if value == -math.inf:
-                    total[n] = value
-                    break
-                new = total[n] + (value - lost)
-                lost = (new - total[n]) - (value - lost)
-                total[n] = new
+    for n in range(count * group // groups, count * (group + 1) // groups):
+        total[n], lost = 0.0, 0.0
+        for t in range(starts[n], starts[n + 1]):
+            z = path[t]
+            if z < 0:
+                total[n] = -math.inf
+                break
+            value = B[x[t], z] + (initial[z] if t == starts[n] else A[path[t - 1], z])
+            if value == -math.inf:
+                total[n] = value
+                break
+            new = total[n] + (value - lost)
+            lost = (new - total[n]) - (value - lost)
+            total[n] = new

@@ -5,7 +5,6 @@ as the forward pass: weights are read once for a group of starts. A start that i
 """
 
 import numpy as np
-from numba import prange
 
 from rnndyn.kernels import least_squares
 from rnndyn.kernels.cpu.forward import drive, recurrent, step
@@ -18,10 +17,11 @@ from rnndyn.kernels.dispatch import (
     slot_count,
     tile_blocks,
 )
-from rnndyn.kernels.jit import kernel, routine, signed
+from rnndyn.kernels.jit import routine
 from rnndyn.kernels.lanes import load, store, total
 from rnndyn.kernels.least_squares import ENOUGH_LOWER, LOOSE, SHORTEST, TIGHT
 from rnndyn.kernels.tile import block
+from rnndyn.kernels.workers import handed_out, kernel
 
 FEW = 2  # gathered rows that are taken one by one, not as a tile
 rotate, solve_triangle = routine(least_squares.rotate), routine(least_squares.solve_triangle)
@@ -276,7 +276,9 @@ def work(p, of, inputs, starts, rooms, found, left, enough, rounds, worker, work
 
 
 @kernel
-def newton(p, of, inputs, starts, x, s, a, m, y, D, krylov, here, counts, size, found, left, enough, rounds, workers):
+def newton(
+    worker, p, of, inputs, starts, x, s, a, m, y, D, krylov, here, counts, size, found, left, enough, rounds, workers
+):
     """Newton steps from each of ``starts`` until the length of G is ``enough`` or no part of a step lowers it.
 
     Start i is one of network ``of[i]`` among ``p`` under ``inputs[i]``; those of a network come one after the other.
@@ -287,7 +289,7 @@ def newton(p, of, inputs, starts, x, s, a, m, y, D, krylov, here, counts, size, 
     vectors made it, its age, the rows that are gathered; ``size`` (2, row): the length of G, and the part of the step
     that is tried.
     """
-    for number in prange(workers):
-        worker = signed(number)
-        rooms = x, s, a, m, y, D, krylov, here, counts, size
-        work(p, of, inputs, starts, rooms, found, left, enough, rounds, worker, workers)
+    if handed_out(worker, workers):
+        return
+    rooms = x, s, a, m, y, D, krylov, here, counts, size
+    work(p, of, inputs, starts, rooms, found, left, enough, rounds, worker, workers)

@@ -1,12 +1,12 @@
 """Sums of outer products over times and rows: the gradients of all weights."""
 
-from numba import prange
 from numba.extending import overload
 
-from rnndyn.kernels.jit import FEW_REGISTERS, INLINED, WIDTH, kernel, routine, signed
+from rnndyn.kernels.jit import FEW_REGISTERS, INLINED, WIDTH, routine
 from rnndyn.kernels.lanes import load, store, width_of
 from rnndyn.kernels.tile import block, tile
 from rnndyn.kernels.tuples import load_part
+from rnndyn.kernels.workers import handed_out, kernel
 
 # Adjoints are copied that many samples and places at a time, as they lie in memory. A pitch that is a power of two
 # would put all copies of a sample into a few lines of the cache.
@@ -80,7 +80,7 @@ def add_up(copies, k, count, sums, place):
 
 
 @kernel
-def outer(a, batch_first, x, h, m, widths, firsts, taken, out, sums, left, right, workers):
+def outer(worker, a, batch_first, x, h, m, widths, firsts, taken, out, sums, left, right, workers):
     """Add ``sum a z'`` over all times and rows to ``out`` (place, lane, unit of z), and ``sum a`` to ``sums``.
 
     ``a`` is (time, batch, number) or (batch, time, number); a place is a register of its numbers. ``z`` are the first
@@ -89,25 +89,25 @@ def outer(a, batch_first, x, h, m, widths, firsts, taken, out, sums, left, right
     neighbouring places, and every number is one chain over times downward and rows upward: the sum depends neither on
     the number of threads nor on where a tape was cut. ``left`` and ``right`` are room for copies.
     """
+    if handed_out(worker, workers):
+        return
     length, batch = (a.shape[1], a.shape[0]) if batch_first else (a.shape[0], a.shape[1])
     samples, places, lanes = length * batch, out.shape[0], width_of(out)
-    for number in prange(workers):
-        worker = signed(number)
-        own, end = places * worker // workers, places * (worker + 1) // workers
-        for begin in range(0, samples, SAMPLES):
-            depth = min(SAMPLES, samples - begin)
-            t, b = length - 1 - begin // batch, begin % batch
-            copy_samples(x, True, 0, widths[0], t, b, depth, batch, right[worker], firsts[0])
-            copy_samples(h, False, 0, widths[1], t, b, depth, batch, right[worker], firsts[1])
-            copy_samples(m, False, 0, widths[2], t, b, depth, batch, right[worker], firsts[2])
-            for first in range(own, end, PLACES):
-                copied, start = min(PLACES, end - first), first * lanes
-                width = min(copied * lanes, a.shape[2] - start)
-                copy_samples(a, batch_first, start, width, t, b, depth, batch, left[worker], 0)
-                for k in range(copied):
-                    add_up(left[worker], k, depth, sums, first + k)
-                    n, stop = taken[first + k, 0], taken[first + k, 1]
-                    while n < stop:
-                        columns = columns_at_once(stop - n)
-                        accumulate(out, first + k, n, columns, left, k, right, worker, depth)
-                        n += columns
+    own, end = places * worker // workers, places * (worker + 1) // workers
+    for begin in range(0, samples, SAMPLES):
+        depth = min(SAMPLES, samples - begin)
+        t, b = length - 1 - begin // batch, begin % batch
+        copy_samples(x, True, 0, widths[0], t, b, depth, batch, right[worker], firsts[0])
+        copy_samples(h, False, 0, widths[1], t, b, depth, batch, right[worker], firsts[1])
+        copy_samples(m, False, 0, widths[2], t, b, depth, batch, right[worker], firsts[2])
+        for first in range(own, end, PLACES):
+            copied, start = min(PLACES, end - first), first * lanes
+            width = min(copied * lanes, a.shape[2] - start)
+            copy_samples(a, batch_first, start, width, t, b, depth, batch, left[worker], 0)
+            for k in range(copied):
+                add_up(left[worker], k, depth, sums, first + k)
+                n, stop = taken[first + k, 0], taken[first + k, 1]
+                while n < stop:
+                    columns = columns_at_once(stop - n)
+                    accumulate(out, first + k, n, columns, left, k, right, worker, depth)
+                    n += columns

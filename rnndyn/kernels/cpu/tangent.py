@@ -1,11 +1,10 @@
 """Linearised step: local derivatives, Jacobians, and tangent vectors through the same panels as the forward pass."""
 
-from numba import prange
-
 from rnndyn.cells.contract import partials_from, rate_partials
 from rnndyn.kernels.dispatch import kind, parameters, pre_activations, slot_count, states
-from rnndyn.kernels.jit import kernel, routine, signed
+from rnndyn.kernels.jit import routine
 from rnndyn.kernels.tuples import paired, scatter_pairs
+from rnndyn.kernels.workers import handed_out, kernel
 
 
 @routine
@@ -27,28 +26,28 @@ def differentiate(p, s, a, Da, Ds, Ra, Rs, i):
 
 
 @kernel
-def derivatives(p, s, a, Da, Ds, Ra, Rs, workers):
+def derivatives(worker, p, s, a, Da, Ds, Ra, Rs, workers):
     """Local derivatives of each unit at the states ``s[0]`` and pre-activations ``a[0]``.
 
     ``Da`` (row, component, slot, block, lane), ``Ds`` (row, component, component, block, lane); of the rate, ``Ra``
     (row, slot, block, lane) and ``Rs`` (row, component, block, lane).
     """
-    for number in prange(workers):
-        worker = signed(number)
-        for i in range(worker, a.shape[1], workers):
-            differentiate(p, s, a, Da, Ds, Ra, Rs, i)
+    if handed_out(worker, workers):
+        return
+    for i in range(worker, a.shape[1], workers):
+        differentiate(p, s, a, Da, Ds, Ra, Rs, i)
 
 
 @kernel
-def products(W, D, first, J, workers):
+def products(worker, W, D, first, J, workers):
     """``J[i, c, j] += sum_k D[i, c, first + k, j] W[k, j]`` for matrices ``W`` (slot, unit, column)."""
-    for number in prange(workers):
-        worker = signed(number)
-        for i in range(worker, J.shape[0], workers):
-            for c in range(J.shape[1]):
-                for j in range(J.shape[2]):
-                    row = J[i, c, j]
-                    for k in range(W.shape[0]):
-                        d, weights = D[i, c, first + k, j], W[k, j]
-                        for column in range(weights.size):
-                            row[column] += d * weights[column]
+    if handed_out(worker, workers):
+        return
+    for i in range(worker, J.shape[0], workers):
+        for c in range(J.shape[1]):
+            for j in range(J.shape[2]):
+                row = J[i, c, j]
+                for k in range(W.shape[0]):
+                    d, weights = D[i, c, first + k, j], W[k, j]
+                    for column in range(weights.size):
+                        row[column] += d * weights[column]
