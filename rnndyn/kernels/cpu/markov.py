@@ -139,12 +139,6 @@ def log_forward(x, n, starts, logs, room, scale, loglik, keep, group):
         loglik[n] = new
 
 
-@routine
-def unit_of(order, unit, lanes):
-    """Members of a unit."""
-    return order[unit * lanes : min(len(order), (unit + 1) * lanes)]
-
-
 @kernel
 def forward(
     group, x, starts, order, groups, model, logs, padded, smallest, work, predicted, filtered, scale, loglik, wide, keep
@@ -161,7 +155,7 @@ def forward(
     lanes = room.shape[3]
     units = (len(order) + lanes - 1) // lanes
     for unit in range(units * group // groups, units * (group + 1) // groups):
-        members = unit_of(order, unit, lanes)
+        members = order[unit * lanes : min(len(order), (unit + 1) * lanes)]
         together = len(members) == lanes
         for n in members:
             together = together and not wide[n]
@@ -273,7 +267,7 @@ def backward(
     lanes = room.shape[3]
     units = (len(order) + lanes - 1) // lanes
     for unit in range(units * group // groups, units * (group + 1) // groups):
-        members = unit_of(order, unit, lanes)
+        members = order[unit * lanes : min(len(order), (unit + 1) * lanes)]
         together = len(members) == lanes
         for n in members:
             together = together and not wide[n] and loglik[n] > -math.inf
@@ -390,7 +384,7 @@ def viterbi(group, x, starts, order, groups, logs, room, score, origin, came, pa
     lanes, states = room.shape[3], came.shape[1]
     units = (len(order) + lanes - 1) // lanes
     for unit in range(units * group // groups, units * (group + 1) // groups):
-        members = unit_of(order, unit, lanes)
+        members = order[unit * lanes : min(len(order), (unit + 1) * lanes)]
         together = len(members) == lanes
         row = viterbi_lanes(x, starts, members, logs, room[group], came) if together else 0
         for lane in range(len(members)):
