@@ -7,6 +7,8 @@ windows join without a change in any bit, so checkpoints cost memory and time bu
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from rnndyn.devices import device_for, running_on
@@ -31,6 +33,7 @@ DATA = ("x", "s0", "steps", "targets", "weight", "lengths")
 FACTORS = ("taken", "shown")  # of the inputs (batch, time, input), and of the hidden states that the read-out sees
 
 
+@lru_cache(maxsize=16)
 def windows_of(steps, length, truncate):
     """Windows of a run, last first, and whether the adjoint is cut between them."""
     if truncate is not None:
@@ -38,9 +41,9 @@ def windows_of(steps, length, truncate):
         ends = [*range(every, steps, every), steps] if steps else []
         begins = [0, *ends[:-1]]
         pairs = zip(begins, ends, strict=True)
-        return [Window(max(0, stop - max(back, stop - begin)), begin, stop) for begin, stop in pairs][::-1], True
+        return tuple(Window(max(0, stop - max(back, stop - begin)), begin, stop) for begin, stop in pairs)[::-1], True
     starts = range(0, steps, length or max(steps, 1))
-    return [Window(start, start, min(steps, start + (length or steps))) for start in starts][::-1], False
+    return tuple(Window(start, start, min(steps, start + (length or steps))) for start in starts)[::-1], False
 
 
 def value_and_grad(
@@ -148,10 +151,10 @@ class Problem:
         targets = loss.targets(net, on_processor(targets, "targets"), len(s0), steps, ends)
         return cls(net, x, s0, steps, targets, loss, weight, ends)
 
-    def part(self, net, rows=None, steps=None):
-        """Problem of another network of these shapes: of all sequences, or some, cut after the longest or ``steps``."""
+    def part(self, rows=None, steps=None):
+        """Problem of all sequences, or some, cut after the longest or ``steps``."""
         if rows is None and steps is None:
-            return self.changed(net=net)
+            return self
         rows = slice(None) if rows is None else rows
         ends = None if self.lengths is None else self.lengths[rows]
         steps = min(self.steps, self.steps if steps is None else steps)
@@ -162,7 +165,7 @@ class Problem:
         x = None if self.x is None else rows_of(self.x, rows, steps)
         targets = self.loss.part(self.targets, rows, steps)
         data = {"x": x, "s0": self.s0[rows], "steps": steps, "targets": targets, "weight": weight, "lengths": ends}
-        return self.changed(net=net, **data)
+        return self.changed(**data)
 
     def changed(self, **changes):
         """Problem with some of its arguments changed."""
@@ -220,7 +223,7 @@ class Problem:
             if window.start == 0:  # truncated, several begin there
                 first += adjoint
         pull_start(self.net, self.s0, first, self.sums)
-        value = derivative[0] if derivative else float(self.values.sum() / max(len(self.s0), 1))
+        value = derivative[0] if derivative else self.mean(self.values)
         return value, self.sums.gradients(*self.readout.gradients())
 
     def value(self):
@@ -228,7 +231,11 @@ class Problem:
         if isinstance(self.loss, SequenceLoss):
             return self.whole()[0]
         values = self.loss.steps(self.outputs(), self.targets, self.net.output_activation)[0]
-        return float((values if self.weight is None else values * self.weight).sum() / max(len(self.s0), 1))
+        return self.mean(values if self.weight is None else values * self.weight)
+
+    def mean(self, values):
+        """Mean over the batch of the losses (batch, time)."""
+        return float(values.sum() / max(len(self.s0), 1))
 
     def outputs(self):
         """Sums of the read-out (batch, time, output) at all times, before their activation."""
@@ -245,6 +252,15 @@ class Problem:
         value, g = self.loss.whole(self.outputs(), self.targets, self.net.output_activation, self.lengths)
         return value, g if self.weight is None else g * self.weight[:, :, None].astype(g.dtype)
 
+    def step_losses(self, z, times):
+        """Weighted losses (batch, time) of some times, and the derivative of their mean by ``z``."""
+        values, g = self.loss.steps(z, self.targets[:, times], self.net.output_activation)
+        share = np.array(1 / max(len(self.s0), 1))
+        if self.weight is not None:
+            weight = self.weight[:, times]
+            values, share = values * weight, weight[..., None] / max(len(self.s0), 1)
+        return values, g * share.astype(self.net.dtype)
+
     def losses(self, tape, window, derivative):
         """dL/dh (batch, time, unit) of a window; its values and the read-out's gradient are added up on the way."""
         hidden = self.seen(tape.hidden, window.start, window.stop)
@@ -254,13 +270,7 @@ class Problem:
         if derivative is not None:
             g = derivative[1][:, times]
         else:
-            values, g = self.loss.steps(z[:, first:], self.targets[:, times], self.net.output_activation)
-            share = np.array(1 / max(len(self.s0), 1))
-            if self.weight is not None:
-                weight = self.weight[:, times]
-                values, share = values * weight, weight[..., None] / max(len(self.s0), 1)
-            self.values[:, times] = values
-            g = g * share.astype(self.net.dtype)
+            self.values[:, times], g = self.step_losses(z[:, first:], times)
         whole = g.astype(self.net.dtype, copy=False)
         if first:
             whole = np.zeros(z.shape, self.net.dtype)

@@ -14,7 +14,7 @@ from rnndyn.kernels.cpu.backward import backward
 from rnndyn.kernels.cpu.forward import forward
 from rnndyn.kernels.cpu.tangent import derivatives, products
 from rnndyn.kernels.dispatch import slots
-from rnndyn.kernels.jit import parallel, threads_for, threads_meet
+from rnndyn.kernels.jit import Call, parallel, threads_for, threads_meet
 from rnndyn.kernels.memory import aligned_empty, aligned_zeros, constant, scratch
 
 BUFFER_BYTES = 1 << 18  # of input drives that a thread forms at a time: a part of the second-level cache
@@ -113,11 +113,31 @@ class Tape:
         self.m = aligned_empty((steps, batch, made.blocks, made.lanes), made.dtype) if made.m[1] else None
         self.y = aligned_empty((batch, steps, 1, made.units), made.dtype)
         if batch and steps:
-            arrivals, together = shared_steps(net, batch, steps)
-            threads, stretch = together or self.threads, stretch_of(net, self.rows, steps)
-            with parallel(threads):
-                given = made.weights, self.x, self.s, self.a, self.m, self.y
-                forward(*given, steps, stretch, self.rows, threads, arrivals)
+            self.recording().run()
+
+    def recording(self):
+        """Call that records the stretch, from the inputs and the first states that are there when it is run."""
+        steps, batch = self.a.shape[:2]
+        arrivals, together = shared_steps(self.net, batch, steps)
+        threads, stretch = together or self.threads, stretch_of(self.net, self.rows, steps)
+        given = self.net.layout.weights, self.x, self.s, self.a, self.m, self.y
+        return Call(forward, threads, (*given, steps, stretch, self.rows, threads, arrivals))
+
+    def adjoints(self):
+        """Room for adjoints: of the states, and of both stages of a cell with a rate, else None."""
+        made, (_, batch, gates, blocks, lanes) = self.net.layout, self.a.shape
+        of_states = aligned_zeros((1, batch, made.states, blocks, lanes), made.dtype)
+        if not made.m[1]:
+            return of_states, None, None
+        return of_states, *(aligned_zeros((batch, *k, blocks, lanes), made.dtype) for k in ((gates,), ()))
+
+    def pulling(self, g, adjoints, q, kept):
+        """Call that propagates adjoints back and uses the tape up."""
+        steps, batch = self.a.shape[:2]
+        arrivals, together = shared_steps(self.net, batch, steps)
+        threads = together or self.threads
+        given = self.net.layout.weights, g, self.s, self.a, *adjoints, q, kept
+        return Call(backward, threads, (*given, 0, self.rows, threads, arrivals))
 
     @property
     def hidden(self):
@@ -158,23 +178,18 @@ class Tape:
             dL/dx.
         """
         net, made = self.net, self.net.layout
-        steps, batch, gates, blocks, lanes = self.a.shape
+        steps, batch, _, blocks, lanes = self.a.shape
         if not (steps and batch):
             return adjoint, np.zeros_like(self.x) if inputs else None
-        l = aligned_empty((1, batch, made.states, blocks, lanes), made.dtype)  # noqa: E741
-        pack_states(net, adjoint, l[0])
-        am = aligned_empty((batch, gates, blocks, lanes), made.dtype) if made.m[1] else None
-        lm = aligned_zeros((batch, blocks, lanes), made.dtype) if made.m[1] else None
+        adjoints = self.adjoints()
+        pack_states(net, adjoint, adjoints[0][0])
         kept = aligned_empty((0 if trace is None else steps, batch, made.states, blocks, lanes), made.dtype)
-        arrivals, together = shared_steps(net, batch, steps)
-        threads = together or self.threads
-        with parallel(threads):
-            backward(made.weights, g, self.s, self.a, l, am, lm, sums.q, kept, 0, self.rows, threads, arrivals)
+        self.pulling(g, adjoints, sums.q, kept).run()
         sums.add(self)
         if trace is not None:
             for t in range(steps):
                 trace[:, t] = unpack_states(net, kept[t])
-        return unpack_states(net, l[0]), self._input_gradient() if inputs else None
+        return unpack_states(net, adjoints[0][0]), self._input_gradient() if inputs else None
 
     def _input_gradient(self):
         """``dL/dx = W_xh' dL/da``, (batch, time, input)."""
@@ -184,17 +199,17 @@ class Tape:
         width = count * made.blocks * made.lanes
         adjoints = self.a[:, :, first : first + count].reshape(steps * batch, width)
         out = np.empty((steps * batch, made.inputs), made.dtype)
-        apply_affine(made.weights.W_xT, np.zeros(made.weights.W_xT.shape[::3], made.dtype), adjoints, out)
+        if out.size:
+            W = made.weights.W_xT
+            affine_call(W, np.zeros(W.shape[::3], made.dtype), np.ascontiguousarray(adjoints), out).run()
         return np.ascontiguousarray(out.reshape(steps, batch, made.inputs).transpose(1, 0, 2))
 
 
-def apply_affine(W, b, x, out):
-    """``out = x W' + b`` with packed ``W`` and ``b``."""
-    if out.size:
-        threads = threads_for(2 * len(out) * W.size, len(out))
-        with parallel(threads):
-            room = scratch((threads, 8, W.shape[3]), out.dtype)
-            affine(W, b, constant(np.ascontiguousarray(x)), room, out, threads)
+def affine_call(W, b, x, out):
+    """Call for ``out = x W' + b`` with packed ``W`` and ``b``, and contiguous ``x``."""
+    threads = threads_for(2 * len(out) * W.size, len(out))
+    room = scratch((threads, 8, W.shape[3]), out.dtype)
+    return Call(affine, threads, (W, b, constant(x), room, out, threads))
 
 
 def derivative_shapes(made):

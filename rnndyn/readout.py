@@ -8,7 +8,7 @@ import numpy as np
 
 from rnndyn.kernels.jit import WIDTH
 from rnndyn.kernels.pack import blocks_of, pack_readout
-from rnndyn.passes import apply_affine
+from rnndyn.passes import affine_call
 from rnndyn.sums import OuterSum, Source
 
 
@@ -36,20 +36,30 @@ class Readout:
         if self.W is None:
             return hidden
         out = np.empty((*hidden.shape[:2], len(self.W)), self.net.dtype)
-        count, units = hidden.shape[0] * hidden.shape[1], hidden.shape[2]
-        apply_affine(self.packed.W, self.packed.b, hidden.reshape(count, units), out.reshape(count, len(self.W)))
+        if out.size:
+            self.summing(hidden, out).run()
         return out
+
+    def summing(self, hidden, out):
+        """Call for :meth:`sums`."""
+        return affine_call(self.packed.W, self.packed.b, by_row(hidden), by_row(out))
 
     def pull(self, g, hidden):
         """dL/dh from dL/d(sums), both (batch, time, ...); adds to the gradients of the weights."""
         g = np.ascontiguousarray(g)
         if self.W is None:
             return g
-        self.total.add(g, hidden, batch_first=True)
         out = np.empty_like(hidden)
-        count, units, W = len(g) * g.shape[1], hidden.shape[2], self.packed.WT
-        apply_affine(W, np.zeros(W.shape[::3], g.dtype), g.reshape(count, len(self.W)), out.reshape(count, units))
+        if out.size:
+            for call in self.pulling(g, hidden, out):
+                call.run()
         return out
+
+    def pulling(self, g, hidden, out):
+        """Calls for :meth:`pull`."""
+        W = self.packed.WT
+        affine = affine_call(W, np.zeros(W.shape[::3], g.dtype), by_row(g), by_row(out))
+        return self.total.adding(g, hidden, batch_first=True), affine
 
     def gradients(self):
         """Pair (dL/dW_hy, dL/db_y), with None for what the network has not."""
@@ -57,3 +67,8 @@ class Readout:
             return None, None
         weights, biases = self.total.found(0)
         return weights[0], None if self.net.b_y is None else biases[0]
+
+
+def by_row(array):
+    """An array (batch, time, k) as rows of k."""
+    return np.ascontiguousarray(array).reshape(array.shape[0] * array.shape[1], array.shape[2])

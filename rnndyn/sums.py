@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from rnndyn.kernels.cpu.outer import PITCH, PLACES, outer
-from rnndyn.kernels.jit import parallel, threads_for
+from rnndyn.kernels.jit import Call, threads_for
 from rnndyn.kernels.memory import aligned_zeros, constant, scratch
 from rnndyn.kernels.pack import FEW, Layout
 
@@ -73,18 +73,20 @@ class OuterSum:
 
         ``a`` is (time, batch, slot, block, lane), or (batch, time, unit) of a single slot.
         """
-        if not (self.vector.size and a.size):
-            return
+        if self.vector.size and a.size:
+            self.adding(a, x, h, m, batch_first).run()
+
+    def adding(self, a, x, h=None, m=None, batch_first=False):
+        """Call that adds the products of what is in these arrays when it is run."""
         slots, blocks, lanes, columns, _ = self.matrix.shape
         samples, places = a.shape[0] * a.shape[1], slots * blocks
         threads = threads_for(2 * samples * self.matrix.size, places)
         a, *z = (constant(self.nothing if array is None else array) for array in (a, x, h, m))
         matrix, vector = self.matrix.reshape(places, lanes, columns, lanes), self.vector.reshape(places, lanes)
-        a = a.reshape(*a.shape[:2], -1)
-        with parallel(threads):
-            left = scratch((threads, min(PLACES, places), PITCH, lanes), self.dtype)
-            right = scratch((threads, columns, PITCH, lanes), self.dtype, 1)
-            outer(a, batch_first, *z, *self.columns[:3], matrix, vector, left, right, threads)
+        left = scratch((threads, min(PLACES, places), PITCH, lanes), self.dtype)
+        right = scratch((threads, columns, PITCH, lanes), self.dtype, 1)
+        given = a.reshape(*a.shape[:2], -1), batch_first, *z, *self.columns[:3], matrix, vector
+        return Call(outer, threads, (*given, left, right, threads))
 
     def found(self, number):
         """Sum of the products with a source, by its number, (slot, unit, k); and of the ``a`` alone, (slot, unit)."""
@@ -124,10 +126,14 @@ class WeightSums:
 
     def add(self, tape):
         """Add what a tape holds after its backward pass."""
+        self.total.add(*self.of(tape))
+
+    def of(self, tape):
+        """What of a tape is added up."""
         steps, batch, _, blocks, lanes = tape.a.shape
         h = tape.s.reshape(steps + 1, batch, self.made.states * blocks * lanes)
         m = None if tape.m is None else tape.m.reshape(steps, batch, blocks * lanes)
-        self.total.add(tape.a, tape.x, h, m)
+        return tape.a, tape.x, h, m
 
     def found(self):
         """For ``x, h, m``: sum of the products, (slot, unit, k), and of the adjoints alone, (slot, unit)."""

@@ -2,7 +2,8 @@
 
 import os
 import threading
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import llvmlite.binding as llvm
 import numba
@@ -13,7 +14,7 @@ from numba.extending import register_jitable
 
 # Only contraction to fused multiply-adds: NaN checks and the order of sums stay as written. No references to arrays are
 # counted, since all threads would count in the same places, so no compiled code makes arrays: its caller does.
-FLAGS = {"error_model": "numpy", "fastmath": {"contract"}, "_nrt": False}
+FLAGS: dict[str, Any] = {"error_model": "numpy", "fastmath": {"contract"}, "_nrt": False}
 # Everything below a kernel is inlined: a call with a dozen blocks and arrays costs as much as a small tile. Neither C
 # nor Python code calls it, so it needs no entries from there, which take a seventh and a sixth of the time to compile;
 # a call from Python ends the process.
@@ -96,3 +97,16 @@ class parallel:  # noqa: N801
         if self.before != self.threads:
             numba.set_num_threads(self.before)
         _entry.release()
+
+
+class Call(NamedTuple):
+    """A kernel with its arguments, to be run as often as wanted."""
+
+    kernel: Callable
+    threads: int
+    arguments: tuple
+
+    def run(self):
+        """Run it."""
+        with parallel(self.threads):
+            self.kernel(*self.arguments)

@@ -151,7 +151,7 @@ def put_in_place(arrange, kind, *weights):
     sources, parts = places(arrange, kind, dtype, *shapes)
     numbers = np.concatenate([np.zeros(1), *(array.ravel() for array in given)], dtype=dtype, casting="same_kind")
     packed = numbers.take(sources, out=aligned_empty(sources.shape, dtype), mode="clip")
-    return kind(*(packed[start:stop].reshape(shape) for start, stop, shape in parts))
+    return kind(*views(packed, parts))
 
 
 @lru_cache(maxsize=64)
@@ -179,13 +179,23 @@ def places(arrange, kind, dtype, *shapes):
     sizes = [0 if shape is None else math.prod(shape) for shape in shapes]
     numbers = np.split(np.arange(1, 1 + sum(sizes)).astype(dtype), np.cumsum(sizes)[:-1])
     named = [None if shape is None else part.reshape(shape) for part, shape in zip(numbers, shapes, strict=True)]
+    packed, parts = in_line(arrange(kind, *named), dtype)
+    return packed.astype(np.intp), parts
+
+
+def in_line(arrays, dtype):
+    """Arrays in one, each from a cache line on, zeros between; and where each starts, where it stops, and its shape."""
     pieces, parts, start = [], [], 0
-    for array in arrange(kind, *named):
-        pieces.append(array.ravel())
+    for array in arrays:
+        pieces += [array.ravel(), np.zeros(-array.size % (LINE // dtype.itemsize))]
         parts.append((start, start + array.size, array.shape))
-        pieces.append(np.zeros(-array.size % (LINE // dtype.itemsize)))
         start += array.size + pieces[-1].size
-    return np.concatenate(pieces).astype(np.intp), parts
+    return np.concatenate(pieces, out=aligned_empty((start,), dtype), casting="same_kind"), parts
+
+
+def views(packed, parts):
+    """What :func:`in_line` put in one, as arrays again."""
+    return [packed[start:stop].reshape(shape) for start, stop, shape in parts]
 
 
 def arranged(cell, *weights):

@@ -248,6 +248,23 @@ class CellNetwork(RecurrentNetwork):
 
         return self.sizes._replace(weights=pack(self.cell, *self.cell_weights()))
 
+    def with_layout(self, layout: Any) -> Network:
+        """Network that kernels run with these packed weights, whatever its own are.
+
+        Parameters
+        ----------
+        layout
+            As `layout`.
+
+        Returns
+        -------
+        Network
+            A new one.
+        """
+        new = self.with_values({})
+        new.__dict__["layout"] = layout
+        return new
+
     @cached_property
     def cuda_layout(self) -> Any:
         """The same in device memory.

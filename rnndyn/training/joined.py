@@ -47,3 +47,13 @@ class Joined:
                 arrays[name] = joined[first][start:stop].reshape(shape)
                 start = stop
         return arrays
+
+    def cut(self, numbers):
+        """Joined arrays from all their numbers, one array after the other."""
+        joined, start = {}, 0
+        for first, group in self.groups.items():
+            sizes = [math.prod(shape) for _, shape in group]
+            part = numbers[start : start + sum(sizes)]
+            joined[first] = part if len(group) > 1 else part.reshape(group[0][1])
+            start += sum(sizes)
+        return joined

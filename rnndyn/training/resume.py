@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ VERSION = 2
 class Progress:
     """What a training is after ``step`` steps; the arrays of ``history`` are as long as the training will be."""
 
-    net: Any
+    latest: Any  # the network, but for its values if there are newer ones
     optimizer: Any
     history: dict[str, np.ndarray]
     step: int = 0
@@ -35,6 +36,14 @@ class Progress:
     waited: int = 0  # looks at the validation data since then
     seed: int | None = None  # of what a feeding, and the masks of dropout, draw
     watched: dict[str, list[np.ndarray]] = field(default_factory=dict)  # what a Watch found, look by look
+    newer: Callable[[], dict[str, np.ndarray]] | None = None  # gives them
+
+    @property
+    def net(self):
+        """The network after the last step, made when it is asked for."""
+        if self.newer is not None:
+            self.latest, self.newer = self.latest.with_values(self.newer()), None
+        return self.latest
 
 
 FACTS = ("step", "best_step", "best_loss", "waited", "seed")
@@ -107,7 +116,7 @@ def read_progress(path, progress, batches, call):
 def _take_up(progress, batches, arrays, facts):
     for name in FACTS:
         setattr(progress, name, facts[name])
-    progress.net = progress.net.with_arrays(_under(arrays, "net"))
+    progress.latest = progress.net.with_arrays(_under(arrays, "net"))
     progress.best = _under(arrays, "best")
     numbers = _under(arrays, "optimizer")
     progress.optimizer = rebuilt(progress.optimizer, iter([numbers[str(k)] for k in range(len(numbers))]))

@@ -24,6 +24,7 @@ from rnndyn.training.asked import (
 )
 from rnndyn.training.history import as_dataset, empty_history
 from rnndyn.training.joined import Joined
+from rnndyn.training.rehearsed import Rehearsals
 from rnndyn.training.resume import Progress, read_progress, write_progress
 from rnndyn.validate import as_generator, as_integer
 
@@ -176,15 +177,15 @@ def train(
         problem = problem.on_device() if feeding is dropout is None else problem
         held_out = held_out.on_device() if held_out and fed is None else held_out
     _look(done, watch)
-    arrays = joined.join(done.net.arrays())
+    arrays, rehearsals = joined.join(done.net.arrays()), Rehearsals(joined)
     bar: dict[str, float] = {}
     for k in progressing(range(done.step, count), progress, "training", done.step, bar):
         if patience is not None and done.waited >= patience:
             break
         with running_on(place):
             part, factors = _prepared(problem, done, batches.take(), length(k), dropout, feeding)
-            windows = windows_of(part.steps, as_window(checkpoint, part.steps), truncation)
-            value, gradients, norm = _gradient(part, windows, factors, joined, k)
+            plan = windows_of(part.steps, as_window(checkpoint, part.steps), truncation)
+            value, gradients, norm = _gradient(done, part, plan, factors, arrays, rehearsals)
         bar |= {"loss": value, "gradient_norm": norm}
         arrays = _advance(done, optimizer, arrays, clip(gradients, norm), joined, bar)
         if held_out is not None and done.step % look == 0:
@@ -205,14 +206,17 @@ def train(
 def _prepared(problem, done, rows, steps, dropout, feeding):
     """Problem of the step, with what is left out and fed, and the factors that its network's arrays had.
 
-    Each draws from a generator of the seed and the step: so a training that is taken up needs only the seed.
+    These are None where nothing is: the network of the problem may then be an older one. Each draws from a generator of
+    the seed and the step: so a training that is taken up needs only the seed.
     """
+    if dropout is feeding is None:
+        return problem.part(rows, steps), None
     net, factors = done.net, {}
     if dropout is not None:
         masks = np.random.default_rng([done.seed, done.step, 1])
         factors, arrays = dropout.factors(net, masks), net.arrays()
         net = net.with_arrays({name: m * arrays[name] for name, m in factors.items()})
-    part = problem.part(net, rows, steps)
+    part = problem.part(rows, steps).changed(net=net)
     if dropout is not None:
         part = dropout.thin(part.changed(net=dropout.masked(net, len(part.s0), masks)), masks)
     if feeding is not None:  # by the network with its parts left out, whose gradient it is
@@ -220,18 +224,25 @@ def _prepared(problem, done, rows, steps, dropout, feeding):
     return part, factors
 
 
-def _gradient(part, windows, factors, joined, k):
-    """Loss, joined gradients and their norm, all finite; gradients of arrays that had factors have them too."""
+def _gradient(done, part, plan, factors, arrays, rehearsals):
+    """Loss, joined gradients and their norm, all finite."""
     with np.errstate(over="ignore", invalid="ignore"):  # found below
-        value, found = part.solve(windows)
-        gradients = found.arrays()
-        gradients = joined.join(gradients | {name: m * gradients[name] for name, m in factors.items()})
+        found = rehearsals.solve(done, part, plan, arrays) if factors is None else None
+        value, gradients = found or _solved(done, part, plan, factors, rehearsals.joined)
         norm = norm_of(gradients.values())
     if not (math.isfinite(value) and math.isfinite(norm)):
         raise FloatingPointError(
-            f"step {k + 1}: loss {value}, gradient norm {norm}; lower the learning rate or set clip_norm"
+            f"step {done.step + 1}: loss {value}, gradient norm {norm}; lower the learning rate or set clip_norm"
         )
     return value, gradients, norm
+
+
+def _solved(done, part, plan, factors, joined):
+    """Loss and joined gradients; those of arrays that had factors have them too."""
+    part = part.changed(net=done.net) if factors is None else part
+    value, found = part.solve(plan)
+    gradients = found.arrays()
+    return value, joined.join(gradients | {name: m * gradients[name] for name, m in (factors or {}).items()})
 
 
 def _advance(done, optimizer, arrays, gradients, joined, facts):
@@ -244,11 +255,10 @@ def _advance(done, optimizer, arrays, gradients, joined, facts):
         moved, done.optimizer = optimizer.step(arrays, gradients, done.optimizer)
     arrays = arrays | moved  # one that is not ours may leave some alone
     done.step += 1
-    values = joined.split(arrays)
     if not all(np.isfinite(array).all() for array in arrays.values()):
-        name = next(name for name, array in values.items() if not np.isfinite(array).all())
+        name = next(name for name, array in joined.split(arrays).items() if not np.isfinite(array).all())
         raise FloatingPointError(f"step {done.step}: {name} is no longer finite; lower the learning rate")
-    done.net = done.net.with_values(values)
+    done.newer = lambda: joined.split(arrays)
     return arrays
 
 
@@ -260,7 +270,7 @@ def _look(done, watch):
 
 def _validate(done, held_out, feeding):
     """Look at the validation data, and keep the network if it is the best so far."""
-    part = held_out.part(done.net)
+    part = held_out.changed(net=done.net)
     if feeding is not None:
         part = feeding(part, done.step, np.random.default_rng([done.seed, 0, 2]))
     value = part.value()
