@@ -108,5 +108,5 @@ class Call(NamedTuple):
 
     def run(self):
         """Run it."""
-        with parallel(self.threads):
+        with _entry if self.threads == 1 else parallel(self.threads):  # a single worker calls no threads
             self.kernel(*self.arguments)

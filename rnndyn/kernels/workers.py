@@ -56,8 +56,11 @@ def _call(typing, address, arguments, worker):
 
 @parallel_loop
 def _call_each(address, arguments, workers):
-    for number in prange(workers):
-        _call(address, arguments, number)
+    if workers == 1:
+        _call(address, arguments, 0)
+    else:
+        for number in prange(workers):
+            _call(address, arguments, number)
 
 
 def _by_address(builder, kernel, first, held):

@@ -19,6 +19,8 @@ from rnndyn.losses.base import (
 )
 from rnndyn.validate import as_integers, as_number
 
+FEW = 8  # outputs up to which it is quicker to go through them one by one
+
 
 @dataclass(frozen=True)
 class MSE(StepLoss):
@@ -32,8 +34,16 @@ class MSE(StepLoss):
         """Half the squared error of each step (batch, time), and dL/dz."""
         y = activate(z, activation)
         error = y - targets
+        return 0.5 * squares(error), pull_activation(error, y, activation)
+
+
+def squares(error):
+    """Sum of squares over the last axis, in double precision."""
+    if error.shape[-1] > FEW:
         wide = error.astype(np.float64)
-        return 0.5 * np.vecdot(wide, wide), pull_activation(error, y, activation)
+        return np.vecdot(wide, wide)
+    columns = (error[..., k].astype(np.float64) for k in range(error.shape[-1]))
+    return sum(column * column for column in columns)
 
 
 @dataclass(frozen=True)
