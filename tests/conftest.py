@@ -60,7 +60,8 @@ def pytest_collection_modifyitems(items):
         for marker, reason in missing.items():
             if marker in item.keywords:
                 item.add_marker(pytest.mark.skip(reason=reason))
-        item.add_marker(pytest.mark.xdist_group(group(item)))
+        if "xdist_group" not in item.keywords:  # of its own
+            item.add_marker(pytest.mark.xdist_group(group(item)))
 
 
 SAME_KERNELS = {"tanh": "elman-tanh", "relu": "elman-relu", "gru": "gru-after-keep"}

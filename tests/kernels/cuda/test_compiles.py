@@ -23,8 +23,17 @@ DRAWN = np.random.default_rng(0)
 CELLS = list({network.cell: None for network in (case.network(DRAWN, 2) for case in CASES)})
 NAMES = ("gru-after-keep", "leaky-voltage-tanh")
 MASKED = [masked(BY_NAME[name].network(DRAWN, 2), np.ones((1, 2))).cell for name in NAMES]  # no tangents
-every_cell = pytest.mark.parametrize("cell", CELLS, ids=lambda cell: cell.__name__)
-every_trained_cell = pytest.mark.parametrize("cell", CELLS + MASKED, ids=lambda cell: cell.__name__)
+# Every kernel of these in every run: they have one to four gates, a cell state, a rate, and parameters of each unit.
+USUAL = [BY_NAME[name].network(DRAWN, 2).cell for name in ("elman-tanh", "gru-before-keep", "lstm-peephole")]
+
+
+def each(cells):
+    """Parametrize by the cell; all but the usual ones are slow."""
+    params = [pytest.param(cell, marks=[] if cell in USUAL else pytest.mark.slow) for cell in cells]
+    return pytest.mark.parametrize("cell", params, ids=lambda cell: cell.__name__)
+
+
+every_cell, every_trained_cell = each(CELLS), each(CELLS + MASKED)
 every_dtype = pytest.mark.parametrize("dtype", [types.float32, types.float64], ids=str)
 
 

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+NAMES = sorted(path.name for path in Path(__file__).parent.glob("*in_simulator.py"))
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", [path.name for path in sorted(Path(__file__).parent.glob("*in_simulator.py"))])
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in NAMES])
 def test_kernels_in_the_simulator(name):
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     environment |= {"NUMBA_ENABLE_CUDASIM": "1", "NUMBA_DISABLE_JIT": "1"}
