@@ -1,6 +1,6 @@
 """Training: rnndyn and PyTorch, the same steps on three bits to remember.
 
-Each call trains for `STEPS` steps, of which a real training has ten times as many, from the same weights, on all sequences at every step: squared error, gradient
+Each call trains for `STEPS` steps from the same weights, on all sequences at every step: squared error, gradient
 clipped at norm 1, Adam. Both have the gradients of the same parameters (PyTorch's second biases stand still).
 """
 

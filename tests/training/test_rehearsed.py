@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from cases import CASES, LAYER_NORM
+from cases import BY_NAME, CASES, LAYER_NORM
 
 import rnndyn as rd
 from rnndyn.training import rehearsed
@@ -34,8 +34,14 @@ def both(monkeypatch):
     return train
 
 
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
-@pytest.mark.parametrize("case", [*CASES, LAYER_NORM], ids=lambda case: case.name)
+SINGLE = [BY_NAME[name] for name in ("elman-tanh", "gru-after-keep", "gru-before-write", "lstm")]
+
+
+@pytest.mark.parametrize(
+    ("case", "dtype"),
+    [(case, "float64") for case in [*CASES, LAYER_NORM]] + [(case, "float32") for case in SINGLE],
+    ids=lambda value: getattr(value, "name", value),
+)
 def test_every_network(case, dtype, both, rng):
     net = case.network(rng, 5, INPUTS, OUTPUTS, dtype=dtype)
     count = both(net, *data(rng, dtype), steps=4, optimizer=rd.Adam(0.01), clip_norm=1.0)
