@@ -22,7 +22,7 @@ SEARCH_ROUNDS = 3
 SPECTRUM_ROUNDS = 5
 FILTER_ROUNDS = 5
 MARKOV_ROUNDS = 5
-TRAINING_ROUNDS = 3
+TRAINING_ROUNDS = {16: 15, 64: 5, 128: 3}  # by hidden units: short calls are many, for a machine of uneven speed
 PARTS = ("passes", "searches", "spectra", "filters", "markov", "training", "ensembles")  # the last on a GPU only
 SAME = 1e-6  # largest difference of two states that are one fixed point
 STATE_TOLERANCE, GRADIENT_TOLERANCE = 2e-5, 2e-4  # float32, against rnndyn: largest difference; normwise and relative
@@ -201,7 +201,7 @@ def training_of(quick: bool) -> list[dict]:
             differences = {peer: float(np.abs(found / ours - 1).max()) for peer, found in losses.items()}
             if max(differences.values(), default=0.0) > trainings.TOLERANCE:
                 raise RuntimeError(f"{setting}: the losses differ by {differences}")
-            samples = interleaved(workers, "train", 2 if quick else TRAINING_ROUNDS)
+            samples = interleaved(workers, "train", 2 if quick else TRAINING_ROUNDS[setting[1]])
             seconds = {name: value / trainings.STEPS for name, value in median(samples).items()}
             row = dict(zip(("cell", "H", "T", "B"), setting, strict=True)) | {"seconds": seconds, "first_call": first}
             row["times_faster"] = {peer: s / seconds["rnndyn"] for peer, s in seconds.items() if peer != "rnndyn"}
