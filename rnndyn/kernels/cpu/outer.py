@@ -53,21 +53,21 @@ def columns_at_once(left):
 def copy_samples(z, batch_first, start, width, t, b, count, batch, to, first):
     """Copy ``width`` numbers of ``count`` rows of ``z`` to (block, sample, lane), zeros behind them.
 
-    The rows are those from time ``t``, row ``b`` on (times down, rows up), and each is read as it lies in memory.
+    The rows are those from time ``t``, row ``b`` on (times down, rows up), and those of a time are read as they lie in
+    memory.
     """
-    lanes = width_of(z)
+    lanes, sample = width_of(z), 0
     whole = width // lanes
-    if width > 0:
-        for sample in range(count):
-            i, j = (b, t) if batch_first else (t, b)
+    while width > 0 and sample < count:
+        run = min(count - sample, batch - b)
+        for k in range(run):
+            i, j = (b + k, t) if batch_first else (t, b + k)
             for n in range(whole):
-                store(to, (first + n, sample, 0), load(z, (i, j, start + n * lanes)))
+                store(to, (first + n, sample + k, 0), load(z, (i, j, start + n * lanes)))
             if width > whole * lanes:
                 rest = load_part(z, (i, j, start + whole * lanes), width - whole * lanes)
-                store(to, (first + whole, sample, 0), rest)
-            b += 1
-            if b == batch:
-                t, b = t - 1, 0
+                store(to, (first + whole, sample + k, 0), rest)
+        sample, t, b = sample + run, t - 1, 0
 
 
 @routine
