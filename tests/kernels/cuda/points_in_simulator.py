@@ -5,7 +5,7 @@ Calls to the processor take no compiled code here, so `solve` is Newton's method
 
 import numpy as np
 import pytest
-from cases import BY_NAME, CASES
+from cases import BY_NAME, CASES, FAMILIES
 from scipy.optimize import brentq
 
 import rnndyn as rd
@@ -29,8 +29,11 @@ ENOUGH, EPS = 1e-14, np.finfo(float).eps
 
 
 # ---- Newton's method -------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("largest", [newton.LARGEST, 0], ids=["lu", "gmres"])
-@pytest.mark.parametrize("case", FOUND, ids=lambda case: case.name)
+@pytest.mark.parametrize(
+    ("case", "largest"),
+    [(case, newton.LARGEST) for case in FOUND] + [(case, 0) for case in FAMILIES if case in FOUND],
+    ids=lambda value: value.name if hasattr(value, "name") else "lu" if value else "gmres",
+)
 def test_the_steps_are_those_of_the_processor(case, largest, rng, poisoned, monkeypatch):
     """From the same starts the same iteration ends in the same states; with exact steps a start more may end at one."""
     monkeypatch.setattr(newton, "LARGEST", largest)
