@@ -253,13 +253,22 @@ def _advance(done, optimizer, arrays, gradients, joined, facts):
         done.history["learning_rate"][done.step] = optimizer.rate(done.step)
     with np.errstate(over="ignore", invalid="ignore"):  # found below
         moved, done.optimizer = optimizer.step(arrays, gradients, done.optimizer)
-    arrays = arrays | moved  # one that is not ours may leave some alone
+    arrays = arrays | _like(arrays, moved)  # an optimiser that is not ours may leave some alone
     done.step += 1
     if not all(np.isfinite(array).all() for array in arrays.values()):
         name = next(name for name, array in joined.split(arrays).items() if not np.isfinite(array).all())
         raise FloatingPointError(f"step {done.step}: {name} is no longer finite; lower the learning rate")
     done.newer = lambda: joined.split(arrays)
     return arrays
+
+
+def _like(arrays, moved):
+    """What an optimiser gave, in the dtype of the arrays it was given."""
+    for name, array in moved.items():
+        if name not in arrays or np.shape(array) != arrays[name].shape:
+            wanted = ", ".join(f"{known} {old.shape}" for known, old in arrays.items())
+            raise ValueError(f"optimizer gave {name} of shape {np.shape(array)}: arrays like {wanted} are wanted")
+    return {name: np.asarray(array, arrays[name].dtype) for name, array in moved.items()}
 
 
 def _look(done, watch):

@@ -101,6 +101,15 @@ def test_an_optimiser_of_the_users_own(both, rng):
     assert both(rd.Elman.random(4, INPUTS, OUTPUTS, rng=0), *data(rng), steps=4, optimizer=Own()) == 3
 
 
+def test_an_optimiser_that_widens_arrays(both, rng):
+    class Wide(Own):
+        def step(self, arrays, gradients, state):
+            return {name: arrays[name] - np.float64(0.1) * g for name, g in gradients.items()}, state
+
+    net = rd.Elman.random(4, INPUTS, OUTPUTS, rng=0, dtype="float32")
+    assert both(net, *data(rng, "float32"), steps=4, optimizer=Wide()) == 3
+
+
 @pytest.mark.parametrize(
     "options",
     [{"truncate": 3}, {"checkpoint": 3}, {"dropout": rd.Dropout(inputs=0.5)}, {"loss": lambda y: (y.sum(), 0 * y + 1)}],

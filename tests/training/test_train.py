@@ -298,3 +298,17 @@ def test_bad_targets_are_named(targets, rng):
     (x, _), net = data(rng), start()
     with pytest.raises((TypeError, ValueError), match="targets"):
         rd.train(net, x, targets, steps=2)
+
+
+@pytest.mark.parametrize("wrong", [{"W": np.zeros(1)}, {"W_hh": np.zeros(2)}], ids=["name", "shape"])
+def test_an_optimiser_that_gives_other_arrays_is_told(wrong):
+    class Wrong:
+        def start(self, arrays):
+            return None
+
+        def step(self, arrays, gradients, state):
+            return wrong, state
+
+    net, (name,) = rd.Elman.random(3, 2, rng=0), wrong
+    with pytest.raises(ValueError, match=rf"optimizer gave {name} of shape .*W_hh \(3, 3\)"):
+        rd.train(net, np.ones((2, 4, 2)), np.ones((2, 4, 3)), steps=1, optimizer=Wrong())
